@@ -140,7 +140,10 @@ def _impl(ctx):
 
     missing = []
     if include and ctx.path(include + "/Python.h").exists:
-        ctx.symlink(include, "python")
+        # Debian puts a numpy of its own in there, which is not the interpreter's.
+        for entry in ctx.path(include).readdir():
+            if entry.basename != "numpy":
+                ctx.symlink(entry, "python/" + entry.basename)
     else:
         missing.append("Python.h")
     if numpy and ctx.path(numpy + "/numpy").exists:
