@@ -184,7 +184,8 @@ CachePolicy::Entry* CachePolicy::Find(std::string_view key) {
   return it == entries_.end() ? nullptr : &it->second;
 }
 
-// Every change of an entry is Unlink, change, Link: so the sums follow, and the entry becomes the newest.
+// Every change of an entry is Unlink, change, Link: so the sums follow, and the entry becomes the
+// newest.
 void CachePolicy::Link(Entry* entry) {
   stats_.cached_bytes += entry->bytes;
   if (entry->dirty) stats_.dirty_bytes += entry->bytes;

@@ -1,6 +1,7 @@
-// CachePolicy decides what a batch keeps in memory: which arrays are there, how many bytes they take, and which of them
-// should go when a limit is exceeded. It is bookkeeping only: it owns no buffer, reads and writes nothing, and knows an
-// array by its name and its number of bytes. The batch layer owns the buffers and does what the policy proposes.
+// CachePolicy decides what a batch keeps in memory: which arrays are there, how many bytes they
+// take, and which of them should go when a limit is exceeded. It is bookkeeping only: it owns no
+// buffer, reads and writes nothing, and knows an array by its name and its number of bytes. The
+// batch layer owns the buffers and does what the policy proposes.
 //
 //   CachePolicy cache(/*limit_bytes=*/100'000'000);
 //   while (std::optional<CachePolicy::Victim> victim = cache.NextVictim(bytes_about_to_be_read)) {
@@ -14,19 +15,19 @@
 //   }
 //   if (!cache.Insert(name, bytes, /*dirty=*/false)) StreamInsteadOfCaching(name);
 //
-// Order of proposals: clean entries, least recently used first, then dirty ones in the same order, because a clean one
-// costs a read to bring back and a dirty one a write as well. Inserting, touching, marking and unpinning an entry all
-// count as using it.
+// Order of proposals: clean entries, least recently used first, then dirty ones in the same order,
+// because a clean one costs a read to bring back and a dirty one a write as well. Inserting,
+// touching, marking and unpinning an entry all count as using it.
 //
-// Held buffers: whether a user still holds a buffer is known only when somebody looks, so the policy proposes and the
-// caller may Refuse(). A refused entry keeps its place in the order but is not proposed again in the same round; a
-// round ends when NextVictim() returns nothing. What is known to be in use beforehand can be pinned instead: a pinned
-// entry is never proposed.
+// Held buffers: whether a user still holds a buffer is known only when somebody looks, so the
+// policy proposes and the caller may Refuse(). A refused entry keeps its place in the order but is
+// not proposed again in the same round; a round ends when NextVictim() returns nothing. What is
+// known to be in use beforehand can be pinned instead: a pinned entry is never proposed.
 //
-// Cost: every operation is O(1) (expected, by hashing), also with a million entries. For that a round asks again about
-// at most kMaxRepeatedRefusals of the clean and as many of the dirty entries that an earlier round saw refused, and
-// the next round continues behind them. So with more held buffers than that, a released one may be noticed some rounds
-// late; with fewer the order is exact.
+// Cost: every operation is O(1) (expected, by hashing), also with a million entries. For that a
+// round asks again about at most kMaxRepeatedRefusals of the clean and as many of the dirty entries
+// that an earlier round saw refused, and the next round continues behind them. So with more held
+// buffers than that, a released one may be noticed some rounds late; with fewer the order is exact.
 //
 // Thread-safety: none. The owner serializes all calls, const ones included.
 #ifndef NUMPACK_CACHE_CACHE_POLICY_H_
@@ -55,7 +56,7 @@ struct CacheStats {
   uint64_t cached_bytes = 0;   // now, of all entries
   uint64_t dirty_bytes = 0;    // now
   uint64_t pinned_bytes = 0;   // now, of pinned entries
-  uint64_t held_bytes = 0;     // now, of entries that are not pinned and were refused when last proposed
+  uint64_t held_bytes = 0;     // now, of unpinned entries that were refused when last proposed
   uint64_t peak_bytes = 0;     // the largest value of cached_bytes
 };
 
@@ -79,18 +80,21 @@ class CachePolicy {
 
   std::optional<uint64_t> limit() const { return limit_; }
 
-  // Takes effect with the next NextVictim(); entries larger than a new limit are proposed like any other.
+  // Takes effect with the next NextVictim(); entries larger than a new limit are proposed like any
+  // other.
   void set_limit(std::optional<uint64_t> limit_bytes) { limit_ = limit_bytes; }
 
   // False if `bytes` exceeds the whole limit: such an array is streamed, not cached.
   bool Fits(uint64_t bytes) const { return !limit_ || bytes <= *limit_; }
 
-  // Records that `key` now has a buffer of `bytes` bytes. Replaces size and mark of an entry of that name; its pins
-  // stay. Returns false, and keeps no entry of that name, if Fits(bytes) is false: the new value supersedes the
-  // cached one even when it cannot be cached itself. May exceed the limit; NextVictim() says what should go.
+  // Records that `key` now has a buffer of `bytes` bytes. Replaces size and mark of an entry of
+  // that name; its pins stay. Returns false, and keeps no entry of that name, if Fits(bytes) is
+  // false: the new value supersedes the cached one even when it cannot be cached itself. May exceed
+  // the limit; NextVictim() says what should go.
   [[nodiscard]] bool Insert(std::string_view key, uint64_t bytes, bool dirty);
 
-  // A lookup: counts a hit and makes the entry the most recently used one, or counts a miss and returns false.
+  // A lookup: counts a hit and makes the entry the most recently used one, or counts a miss and
+  // returns false.
   bool Touch(std::string_view key);
 
   // A lookup that changes neither order nor counters.
@@ -99,16 +103,18 @@ class CachePolicy {
   // Whether `key` is cached and marked dirty.
   bool IsDirty(std::string_view key) const;
 
-  // Dirty: the buffer holds what no extent does. Clean: it can be read again. False if there is no such entry.
+  // Dirty: the buffer holds what no extent does. Clean: it can be read again. False if there is no
+  // such entry.
   bool MarkDirty(std::string_view key) { return Mark(key, true); }
   bool MarkClean(std::string_view key) { return Mark(key, false); }
 
-  // A pinned entry is not proposed. Pins are counted; each Pin() needs one Unpin(). False if there is no such entry
-  // (Unpin: or no pin on it).
+  // A pinned entry is not proposed. Pins are counted; each Pin() needs one Unpin(). False if there
+  // is no such entry (Unpin: or no pin on it).
   bool Pin(std::string_view key);
   bool Unpin(std::string_view key);
 
-  // Forgets an entry, pins included, without counting an eviction (its array was dropped, say). False if absent.
+  // Forgets an entry, pins included, without counting an eviction (its array was dropped, say).
+  // False if absent.
   bool Erase(std::string_view key);
 
   // Forgets all entries. Counters and peak stay.
@@ -117,12 +123,14 @@ class CachePolicy {
   // Whether the entries and `incoming_bytes` more exceed the limit.
   bool OverLimit(uint64_t incoming_bytes = 0) const;
 
-  // The next entry to give up so that `incoming_bytes` more fit under the limit, or nothing: all fits, or all that is
-  // left is pinned or was refused in this round. Nothing also ends the round. Answer each proposal by Evict() or
-  // Refuse(); without an answer the same entry is proposed again.
+  // The next entry to give up so that `incoming_bytes` more fit under the limit, or nothing: all
+  // fits, or all that is left is pinned or was refused in this round. Nothing also ends the round.
+  // Answer each proposal by Evict() or Refuse(); without an answer the same entry is proposed
+  // again.
   std::optional<Victim> NextVictim(uint64_t incoming_bytes = 0);
 
-  // The caller has freed the entry's buffer (after writing it out, if it was dirty). No-op if there is no such entry.
+  // The caller has freed the entry's buffer (after writing it out, if it was dirty). No-op if there
+  // is no such entry.
   void Evict(std::string_view key);
 
   // The caller cannot free the proposed entry now. No-op if `key` is not the entry proposed last.
@@ -141,8 +149,9 @@ class CachePolicy {
     bool refused = false;  // when last proposed
   };
 
-  // Entries of one mark that are not pinned, by recency, with the state of the round. Refused entries are always a
-  // prefix: proposals start at the old end, and every use of an entry moves it to the new end.
+  // Entries of one mark that are not pinned, by recency, with the state of the round. Refused
+  // entries are always a prefix: proposals start at the old end, and every use of an entry moves it
+  // to the new end.
   class Queue {
    public:
     void PushNewest(Entry* entry);
@@ -157,9 +166,9 @@ class CachePolicy {
     Entry* oldest_ = nullptr;
     Entry* newest_ = nullptr;
     Entry* first_fresh_ = nullptr;  // the oldest entry not refused; all newer ones are fresh too
-    Entry* resume_ = nullptr;       // where repeated questions begin in this round; nullptr: at oldest_
-    Entry* cursor_ = nullptr;       // what is proposed next; meaningful while in_round_
-    int repeated_refusals_ = 0;     // in this round
+    Entry* resume_ = nullptr;  // where repeated questions begin in this round; nullptr: at oldest_
+    Entry* cursor_ = nullptr;  // what is proposed next; meaningful while in_round_
+    int repeated_refusals_ = 0;  // in this round
     bool in_round_ = false;
   };
 
