@@ -124,9 +124,9 @@ class CachePolicy {
   bool OverLimit(uint64_t incoming_bytes = 0) const;
 
   // The next entry to give up so that `incoming_bytes` more fit under the limit, or nothing: all
-  // fits, or all that is left is pinned or was refused in this round. Nothing also ends the round.
-  // Answer each proposal by Evict() or Refuse(); without an answer the same entry is proposed
-  // again.
+  // fits, or all that is left is pinned or was refused in this round. Nothing also ends the round;
+  // one left early (a failed spill, say) is continued by the next call. Answer each proposal by
+  // Evict() or Refuse(); without an answer the same entry is proposed again.
   std::optional<Victim> NextVictim(uint64_t incoming_bytes = 0);
 
   // The caller has freed the entry's buffer (after writing it out, if it was dirty). No-op if there
