@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# What the scripts share. Source it first: it goes to the top of the tree and sets $root.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+# The interpreter that Bazel builds the extension for and runs Python tests with.
+export SYSTEM_PYTHON=$root/.venv/bin/python
+
+say() { printf -- '-- %s\n' "$*"; }
+
+# Ends a check that this machine cannot run. .ci/run reports the reason; 77 is neither success nor failure.
+skip() {
+  printf 'SKIP: %s\n' "$*"
+  exit 77
+}
+
+# record passed|failed NUMBER WHAT: a line for .ci/run to add up.
+record() {
+  if [ -n "${NUMPACK_RESULTS:-}" ]; then printf '%s %s %s\n' "$@" >>"$NUMPACK_RESULTS"; fi
+}
+
+# bazel_test ARGS...: `bazel test` that records how many test cases passed and failed.
+# $NUMPACK_BAZEL_ARGS holds start-up options, such as an --output_base of one's own.
+bazel_test() {
+  local log status=0 startup=()
+  log=$(mktemp)
+  read -ra startup <<<"${NUMPACK_BAZEL_ARGS:-}"
+  bazel "${startup[@]}" test --symlink_prefix=/ --noshow_progress --keep_going "$@" 2>&1 | tee "$log" || status=$?
+  python3 tools/count_tests.py "$log" "$(bazel "${startup[@]}" info "$@" bazel-testlogs 2>/dev/null || true)" \
+    >"$log.counts"
+  while read -r what number; do
+    say "$number test cases $what"
+    if [ "$what" != skipped ]; then record "$what" "$number" "bazel test $*"; fi
+  done <"$log.counts"
+  rm -f "$log" "$log.counts"
+  # 4: nothing to test, which is no failure of a tree that has no tests for this configuration.
+  return "$status"
+}
