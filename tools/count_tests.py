@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Counts test cases behind the summary that `bazel test` printed.
+"""Counts test cases: of a JUnit file, or behind the summary that `bazel test` printed.
 
 usage: count_tests.py LOG TESTLOGS
+       count_tests.py --junit FILE
 
-LOG is bazel's output, TESTLOGS its bazel-testlogs folder. Prints "passed N", "failed N" and "skipped N". A target
-whose XML names no cases (a script, a Python program) counts as one.
+LOG is bazel's output, TESTLOGS its bazel-testlogs folder. Prints "passed N", "failed N" and
+"skipped N". A target whose XML names no cases (a script, a Python program) counts as one.
 """
 
 import pathlib
@@ -13,14 +14,15 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 SUMMARY = re.compile(
-    r"^//(\S*):(\S+)\s+(?:\(cached\) )?(PASSED|FLAKY|FAILED TO BUILD|FAILED|TIMEOUT|NO STATUS|SKIPPED|INCOMPLETE)"
+    r"^//(\S*):(\S+)\s+(?:\(cached\) )?"
+    r"(PASSED|FLAKY|FAILED TO BUILD|FAILED|TIMEOUT|NO STATUS|SKIPPED|INCOMPLETE)"
 )
 
 
-def cases(folder):
-    """(passed, failed, skipped) of one target by its test.xml files, one per shard."""
+def cases(*files):
+    """(passed, failed, skipped) of some JUnit files."""
     passed = failed = skipped = 0
-    for xml in [folder / "test.xml", *folder.glob("shard_*/test.xml")]:
+    for xml in files:
         if not xml.exists():
             continue
         try:
@@ -37,8 +39,9 @@ def cases(folder):
     return passed, failed, skipped
 
 
-def main():
-    log, testlogs = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+def of_bazel(log, testlogs):
+    """(passed, failed, skipped) of the targets that LOG names."""
+    log, testlogs = pathlib.Path(log), pathlib.Path(testlogs)
     passed = failed = skipped = 0
     for line in log.read_text(errors="replace").splitlines():
         match = SUMMARY.match(line)
@@ -48,12 +51,23 @@ def main():
         if result == "SKIPPED":
             skipped += 1
             continue
-        p, f, s = cases(testlogs / package / name)
+        folder = testlogs / package / name
+        # One file, or one per shard.
+        p, f, s = cases(folder / "test.xml", *folder.glob("shard_*/test.xml"))
         if result in ("PASSED", "FLAKY"):
             passed, skipped = passed + max(p, 1 if not s else 0), skipped + s
         else:
             passed, failed, skipped = passed + p if f else passed, failed + max(f, 1), skipped + s
-    print(f"passed {passed}\nfailed {failed}\nskipped {skipped}")
+    return passed, failed, skipped
+
+
+def main():
+    if sys.argv[1] == "--junit":
+        counts = cases(pathlib.Path(sys.argv[2]))
+    else:
+        counts = of_bazel(*sys.argv[1:])
+    for what, number in zip(("passed", "failed", "skipped"), counts):
+        print(what, number)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the scripts share. Source it first: it goes to the top of the tree and sets $root.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cd "$root"
+cd "$root" || exit
 
 # The interpreter that Bazel builds the extension for and runs Python tests with.
 export SYSTEM_PYTHON=$root/.venv/bin/python
@@ -35,4 +35,16 @@ bazel_test() {
   rm -f "$log" "$log.counts"
   # 4: nothing to test, which is no failure of a tree that has no tests for this configuration.
   return "$status"
+}
+
+# files cc|bazel|sh: our own sources of one kind, separated by NUL.
+files() {
+  local pattern=()
+  case $1 in
+    cc) pattern=(-name '*.cc' -o -name '*.h') ;;
+    bazel) pattern=(-name BUILD -o -name '*.bzl' -o -name WORKSPACE -o -name MODULE.bazel) ;;
+    sh) pattern=(-name '*.sh' -o -path ./.ci/run) ;;
+  esac
+  find . \( -name '.venv*' -o -name node_modules -o -name .git -o -name .distdir -o -name 'bazel-*' \
+    -o -name build -o -name dist \) -prune -o -type f \( "${pattern[@]}" \) -print0 | sort -z
 }

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The C++ tests under a build that looks for data races (ThreadSanitizer). Arguments replace the targets.
+set -euo pipefail
+# shellcheck source=tools/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+tools/setup.sh build
+
+bazel_test --config=tsan "${@:-//...}"
