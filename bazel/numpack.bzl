@@ -5,7 +5,7 @@ load("@system_python//:defs.bzl", "HAVE_PYTHON_DEV")
 # copts of every C++ target. -Wall -Wextra -Werror come from .bazelrc, so that a project which builds NumPack as
 # a dependency never stops at a warning of a newer compiler.
 NUMPACK_COPTS = select({
-    "@bazel_tools//src/conditions:windows_msvc": [
+    "//bazel:msvc": [
         "/utf-8",
         "/DNOMINMAX",
     ],

@@ -47,8 +47,9 @@ ALLOWED = {
     "core": {ABSEIL, "base", "interfaces", "storage"},
     "cache": {ABSEIL, "base"},
     "kernels": {ABSEIL, HIGHWAY, "base", "core headers"},
-    "batch": {ABSEIL, "core", "cache"},
-    "numpack": {ABSEIL, "core", "batch", "kernels", *NATIVE},
+    "batch": {ABSEIL, "base", "core", "cache"},
+    # The interfaces too: a user's own backend goes into the options of Open().
+    "numpack": {ABSEIL, "base", "interfaces", "core", "batch", "kernels", *NATIVE},
     "python": {ABSEIL, "numpack", "exported", "@system_python"},
     "cli": {ABSEIL, "numpack", "exported"},
     "bench": {ABSEIL, "numpack", "exported", "python"},
