@@ -19,6 +19,15 @@ record() {
   if [ -n "${NUMPACK_RESULTS:-}" ]; then printf '%s %s %s\n' "$@" >>"$NUMPACK_RESULTS"; fi
 }
 
+# count_tests LOG TESTLOGS WHAT: says and records how many test cases stand behind bazel's summary in LOG.
+count_tests() {
+  local what number
+  while read -r what number; do
+    say "$number test cases $what"
+    if [ "$what" != skipped ]; then record "$what" "$number" "$3"; fi
+  done < <(/usr/bin/python3 tools/count_tests.py "$1" "$2")
+}
+
 # bazel_test ARGS...: `bazel test` that records how many test cases passed and failed.
 # $NUMPACK_BAZEL_ARGS holds start-up options, such as an --output_base of one's own.
 bazel_test() {
@@ -26,15 +35,18 @@ bazel_test() {
   log=$(mktemp)
   read -ra startup <<<"${NUMPACK_BAZEL_ARGS:-}"
   bazel "${startup[@]}" test --symlink_prefix=/ --noshow_progress --keep_going "$@" 2>&1 | tee "$log" || status=$?
-  python3 tools/count_tests.py "$log" "$(bazel "${startup[@]}" info "$@" bazel-testlogs 2>/dev/null || true)" \
-    >"$log.counts"
-  while read -r what number; do
-    say "$number test cases $what"
-    if [ "$what" != skipped ]; then record "$what" "$number" "bazel test $*"; fi
-  done <"$log.counts"
-  rm -f "$log" "$log.counts"
-  # 4: nothing to test, which is no failure of a tree that has no tests for this configuration.
+  count_tests "$log" "$(testlogs "$@")" "bazel test $*"
+  rm -f "$log"
   return "$status"
+}
+
+# testlogs ARGS...: the folder in which `bazel test ARGS...` leaves its logs.
+testlogs() {
+  local argument options=()
+  for argument in "$@"; do
+    case $argument in -*) options+=("$argument") ;; esac
+  done
+  bazel "${startup[@]}" info "${options[@]}" bazel-testlogs 2>/dev/null || true
 }
 
 # files cc|bazel|sh: our own sources of one kind, separated by NUL.
