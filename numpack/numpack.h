@@ -1,0 +1,65 @@
+// NumPack: named n-dimensional arrays in a directory, and two fast ways to change them.
+//
+//   auto store = numpack::NumPack::Open("data.npk");               // StatusOr<NumPack>
+//   store->Save("w", numpack::MakeView(values, {1000, 100}));      // one commit
+//
+//   auto batch = store->BeginBatch();                              // changes in memory, one commit
+//   auto w = batch->Load<float>("w");
+//   numpack::InPlace(*w).Multiply(1.1f).Run();
+//   batch->Save("w", *w);
+//   batch->Commit();
+//
+//   auto writable = store->BeginWritable();                        // views of the files themselves
+//   auto v = writable->Load<float>("w");
+//   numpack::InPlace(*v).Add(1.0f).Run();
+//   writable->Finish();
+//
+// Nothing throws, exits or aborts: every fallible call returns absl::Status or absl::StatusOr.
+#ifndef NUMPACK_NUMPACK_H_
+#define NUMPACK_NUMPACK_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "numpack/backends/backend.h"       // IWYU pragma: export
+#include "numpack/batch/batch.h"            // IWYU pragma: export
+#include "numpack/batch/writable_batch.h"   // IWYU pragma: export
+#include "numpack/core/array_store.h"       // IWYU pragma: export
+#include "numpack/kernels/in_place.h"       // IWYU pragma: export
+
+namespace numpack {
+
+// A handle on a store: everything of ArrayStore, and the batch modes. Move-only.
+class NumPack : public ArrayStore {
+ public:
+  // Opens the store in the directory `path` (UTF-8), making directory and store when absent.
+  // Errors: ArrayStore::Open; FailedPrecondition when `path` is a file.
+  static absl::StatusOr<NumPack> Open(const std::string& path, const StoreOptions& options = {});
+  // In a backend of the caller's.
+  static absl::StatusOr<NumPack> Open(std::shared_ptr<Backend> backend, const StoreOptions& options = {});
+
+  // Makes every open handle of this process on the store at `path` fail with FailedPrecondition from now on, so
+  // that the directory can be removed or replaced without one of them writing to it. OK when there is none.
+  static absl::Status Abandon(const std::string& path);
+
+  NumPack(NumPack&&) noexcept;
+  NumPack& operator=(NumPack&&) noexcept;
+  ~NumPack();
+
+  // One batch mode at a time for each handle: a batch begun while one of the same kind is active joins it, and
+  // its options are ignored; FailedPrecondition while one of the other kind is active.
+  absl::StatusOr<Batch> BeginBatch(BatchOptions options = {});
+  absl::StatusOr<WritableBatch> BeginWritable();
+
+ private:
+  struct Modes;
+  explicit NumPack(ArrayStore store);
+
+  std::unique_ptr<Modes> modes_;
+};
+
+}  // namespace numpack
+
+#endif  // NUMPACK_NUMPACK_H_

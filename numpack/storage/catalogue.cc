@@ -1,0 +1,62 @@
+#include "numpack/storage/catalogue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+
+namespace numpack::storage {
+
+EntryPtr Catalogue::Find(absl::string_view name) const {
+  const auto it = by_name_.find(name);
+  return it == by_name_.end() ? nullptr : it->second;
+}
+
+std::vector<std::shared_ptr<Extent>> Catalogue::Apply(absl::Span<const std::string> removes,
+                                                      absl::Span<const Put> puts, uint64_t generation) {
+  std::vector<std::shared_ptr<Extent>> dropped;
+  const auto drop = [&](const EntryPtr& entry) {
+    if (entry->extent != nullptr) dropped.push_back(entry->extent);
+  };
+  for (const std::string& name : removes) {
+    const auto it = by_name_.find(name);
+    if (it == by_name_.end()) continue;
+    drop(it->second);
+    by_ordinal_.erase(it->second->ordinal);
+    by_name_.erase(it);
+  }
+  for (const Put& put : puts) {
+    EntryPtr& slot = by_name_[put.name];
+    if (slot != nullptr) {
+      drop(slot);
+      by_ordinal_.erase(slot->ordinal);
+    }
+    slot = put.entry;
+    by_ordinal_[put.entry->ordinal] = put.name;
+    next_ordinal_ = std::max(next_ordinal_, put.entry->ordinal + 1);
+    if (put.entry->extent != nullptr && put.entry->extent->named_at == 0) {
+      put.entry->extent->named_at = generation;
+    }
+  }
+  // An extent that was appended to, or whose array was renamed, is named again by the same commit.
+  absl::flat_hash_set<const Extent*> kept;
+  for (const Put& put : puts) {
+    const EntryPtr current = Find(put.name);
+    if (current != nullptr && current->extent != nullptr) kept.insert(current->extent.get());
+  }
+  std::vector<std::shared_ptr<Extent>> superseded;
+  absl::flat_hash_set<const Extent*> seen;
+  for (std::shared_ptr<Extent>& extent : dropped) {
+    if (kept.contains(extent.get()) || !seen.insert(extent.get()).second) continue;
+    extent->superseded_at = generation;
+    superseded.push_back(std::move(extent));
+  }
+  return superseded;
+}
+
+void Catalogue::Update(absl::string_view name, EntryPtr entry) {
+  const auto it = by_name_.find(name);
+  if (it != by_name_.end()) it->second = std::move(entry);
+}
+
+}  // namespace numpack::storage

@@ -1,0 +1,66 @@
+// Catalogue: the state of a store: which names there are, and where their bytes lie. Pure bookkeeping.
+//
+// Applying the log's records to an empty catalogue gives the same state as having made the commits.
+// Not thread-safe.
+#ifndef NUMPACK_STORAGE_CATALOGUE_H_
+#define NUMPACK_STORAGE_CATALOGUE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "numpack/storage/extent.h"
+
+namespace numpack::storage {
+
+// Whether an array is being changed where it lies.
+enum class InPlace {
+  kNo,
+  kOpen,         // by a writable batch of this process
+  kInterrupted,  // by one that never ended
+};
+
+struct Entry {
+  std::shared_ptr<Extent> extent;  // null when the array has no bytes
+  uint64_t length = 0;             // used bytes
+  std::string metadata;
+  uint64_t ordinal = 0;  // entries are listed by it: the order of first save
+  InPlace in_place = InPlace::kNo;
+};
+using EntryPtr = std::shared_ptr<const Entry>;
+
+class Catalogue {
+ public:
+  struct Put {
+    std::string name;
+    EntryPtr entry;
+  };
+
+  // Null when there is no such name.
+  EntryPtr Find(absl::string_view name) const;
+  size_t size() const { return by_name_.size(); }
+  const absl::btree_map<uint64_t, std::string>& names() const { return by_ordinal_; }
+  uint64_t next_ordinal() const { return next_ordinal_; }
+
+  // Makes one commit's changes: first the removes, then the puts. Returns the extents that the state named before
+  // and does not name any more, with their generations noted.
+  std::vector<std::shared_ptr<Extent>> Apply(absl::Span<const std::string> removes, absl::Span<const Put> puts,
+                                             uint64_t generation);
+
+  // Exchanges an entry for one with the same extent and ordinal.
+  void Update(absl::string_view name, EntryPtr entry);
+
+ private:
+  absl::flat_hash_map<std::string, EntryPtr> by_name_;
+  absl::btree_map<uint64_t, std::string> by_ordinal_;
+  uint64_t next_ordinal_ = 1;
+};
+
+}  // namespace numpack::storage
+
+#endif  // NUMPACK_STORAGE_CATALOGUE_H_

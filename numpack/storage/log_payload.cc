@@ -1,0 +1,177 @@
+#include "numpack/storage/log_payload.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "numpack/base/checked_math.h"
+#include "numpack/base/codec.h"
+#include "numpack/base/status_macros.h"
+
+namespace numpack::storage {
+namespace {
+
+constexpr uint32_t kMagic = 0x4C4B504E;  // "NPKL"
+constexpr uint32_t kInPlaceFlag = 1;
+constexpr uint32_t kOwnSegmentFlag = 2;
+
+// Fewest bytes that an entry, a name or an item can take: a count above remaining / this is a lie.
+constexpr size_t kMinEntryBytes = 4 + 4 + 8 + 4 + 8 + 4 + 8 + 8;
+constexpr size_t kMinNameBytes = 4;
+constexpr size_t kMinItemBytes = 8;
+
+absl::Status Malformed(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("malformed log record: ", what));
+}
+
+void EncodeEntry(const EntryRecord& entry, Encoder& out) {
+  out.Bytes(entry.name);
+  out.Bytes(entry.metadata);
+  out.U64(entry.length);
+  out.U32((entry.in_place ? kInPlaceFlag : 0) | (entry.extent.own_segment ? kOwnSegmentFlag : 0));
+  out.U64(entry.extent.number);
+  out.U32(entry.extent.segment);
+  out.U64(entry.extent.offset);
+  out.U64(entry.extent.capacity);
+}
+
+absl::StatusOr<std::string> DecodeName(Decoder& in) {
+  const absl::string_view name = in.Bytes();
+  if (in.failed() || name.empty() || name.size() > kMaxNameBytes) return Malformed("bad name");
+  return std::string(name);
+}
+
+absl::StatusOr<EntryRecord> DecodeEntry(Decoder& in) {
+  EntryRecord entry;
+  NUMPACK_ASSIGN_OR_RETURN(entry.name, DecodeName(in));
+  entry.metadata = std::string(in.Bytes());
+  entry.length = in.U64();
+  const uint32_t flags = in.U32();
+  entry.in_place = (flags & kInPlaceFlag) != 0;
+  entry.extent.own_segment = (flags & kOwnSegmentFlag) != 0;
+  entry.extent.number = in.U64();
+  entry.extent.segment = in.U32();
+  entry.extent.offset = in.U64();
+  entry.extent.capacity = in.U64();
+  if (in.failed()) return Malformed("entry cut short");
+  if (entry.metadata.size() > kMaxMetadataBytes) return Malformed("metadata too long");
+  if ((flags & ~(kInPlaceFlag | kOwnSegmentFlag)) != 0) return Malformed("unknown entry flags");
+  if (entry.length > entry.extent.capacity) return Malformed("entry longer than its extent");
+  if (entry.extent.number == 0 && entry.extent.capacity != 0) return Malformed("bytes without an extent");
+  if (entry.extent.number != 0 && entry.extent.capacity == 0) return Malformed("extent without bytes");
+  if (!CheckedAdd(entry.extent.offset, entry.extent.capacity).has_value()) return Malformed("extent overflows");
+  return entry;
+}
+
+// Reads a count and that many elements.
+template <typename T, typename DecodeOne>
+absl::StatusOr<std::vector<T>> DecodeList(Decoder& in, size_t min_bytes, DecodeOne decode_one) {
+  const uint32_t count = in.U32();
+  if (in.failed() || count > in.remaining() / min_bytes) return Malformed("impossible count");
+  std::vector<T> list;
+  list.reserve(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    NUMPACK_ASSIGN_OR_RETURN(T element, decode_one(in));
+    list.push_back(std::move(element));
+  }
+  return list;
+}
+
+absl::Status ExpectEnd(const Decoder& in) {
+  if (in.failed() || in.remaining() != 0) return Malformed("unexpected length");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string Encode(const CommitPayload& payload) {
+  std::string bytes;
+  Encoder out(&bytes);
+  out.U32(static_cast<uint32_t>(payload.removes.size()));
+  for (const std::string& name : payload.removes) out.Bytes(name);
+  out.U32(static_cast<uint32_t>(payload.puts.size()));
+  for (const EntryRecord& entry : payload.puts) EncodeEntry(entry, out);
+  return bytes;
+}
+
+absl::StatusOr<CommitPayload> DecodeCommit(absl::string_view payload) {
+  Decoder in(payload);
+  CommitPayload result;
+  NUMPACK_ASSIGN_OR_RETURN(result.removes, DecodeList<std::string>(in, kMinNameBytes, DecodeName));
+  NUMPACK_ASSIGN_OR_RETURN(result.puts, DecodeList<EntryRecord>(in, kMinEntryBytes, DecodeEntry));
+  NUMPACK_RETURN_IF_ERROR(ExpectEnd(in));
+  return result;
+}
+
+std::string Encode(const CheckpointPayload& payload) {
+  std::string bytes;
+  Encoder out(&bytes);
+  out.U32(kMagic);
+  out.U32(kFormatVersion);
+  out.U64(payload.log_number);
+  out.U32(static_cast<uint32_t>(payload.entries.size()));
+  for (const EntryRecord& entry : payload.entries) EncodeEntry(entry, out);
+  return bytes;
+}
+
+absl::StatusOr<CheckpointPayload> DecodeCheckpoint(absl::string_view payload) {
+  Decoder in(payload);
+  if (in.U32() != kMagic) return Malformed("not a NumPack log");
+  const uint32_t version = in.U32();
+  if (in.failed()) return Malformed("checkpoint cut short");
+  if (version != kFormatVersion) {
+    return absl::FailedPreconditionError(absl::StrCat("the store has format version ", version,
+                                                      "; this program knows version ", kFormatVersion,
+                                                      ": use a newer NumPack"));
+  }
+  CheckpointPayload result;
+  result.log_number = in.U64();
+  NUMPACK_ASSIGN_OR_RETURN(result.entries, DecodeList<EntryRecord>(in, kMinEntryBytes, DecodeEntry));
+  NUMPACK_RETURN_IF_ERROR(ExpectEnd(in));
+  return result;
+}
+
+std::string Encode(const InPlacePayload& payload) {
+  std::string bytes;
+  Encoder out(&bytes);
+  out.U32(static_cast<uint32_t>(payload.items.size()));
+  for (const InPlacePayload::Item& item : payload.items) {
+    out.Bytes(item.name);
+    out.Bytes(item.metadata);
+  }
+  return bytes;
+}
+
+absl::StatusOr<InPlacePayload> DecodeInPlace(absl::string_view payload) {
+  Decoder in(payload);
+  const auto decode_item = [](Decoder& decoder) -> absl::StatusOr<InPlacePayload::Item> {
+    InPlacePayload::Item item;
+    NUMPACK_ASSIGN_OR_RETURN(item.name, DecodeName(decoder));
+    item.metadata = std::string(decoder.Bytes());
+    if (decoder.failed() || item.metadata.size() > kMaxMetadataBytes) return Malformed("bad metadata");
+    return item;
+  };
+  InPlacePayload result;
+  NUMPACK_ASSIGN_OR_RETURN(result.items, DecodeList<InPlacePayload::Item>(in, kMinItemBytes, decode_item));
+  NUMPACK_RETURN_IF_ERROR(ExpectEnd(in));
+  return result;
+}
+
+std::string Encode(const SessionPayload& payload) {
+  std::string bytes;
+  Encoder out(&bytes);
+  out.U64(payload.process_id);
+  out.Bytes(payload.boot_id);
+  return bytes;
+}
+
+absl::StatusOr<SessionPayload> DecodeSession(absl::string_view payload) {
+  Decoder in(payload);
+  SessionPayload result;
+  result.process_id = in.U64();
+  result.boot_id = std::string(in.Bytes());
+  NUMPACK_RETURN_IF_ERROR(ExpectEnd(in));
+  return result;
+}
+
+}  // namespace numpack::storage

@@ -1,0 +1,32 @@
+// How a store is opened.
+#ifndef NUMPACK_STORAGE_OPTIONS_H_
+#define NUMPACK_STORAGE_OPTIONS_H_
+
+#include "absl/time/time.h"
+
+namespace numpack::storage {
+
+// What a commit promises when its call returns. A killed process never loses a commit nor leaves half of one,
+// whatever the level; the levels differ after a power loss.
+enum class Durability {
+  // Flush, Close and the end of writable mode are durable; after a power loss the store is as of the last of them.
+  kRelaxed,
+  // Every commit is durable when it returns.
+  kFull,
+  // Nothing is ever synced: scratch data.
+  kNone,
+};
+
+struct StoreOptions {
+  Durability durability = Durability::kRelaxed;
+
+  // How long to wait for a store or a writer lock that somebody else holds. Default: 30 seconds.
+  absl::Duration lock_wait = absl::Seconds(30);
+
+  // Whether to make an empty store where there is none. Default: yes; otherwise NotFound.
+  bool create = true;
+};
+
+}  // namespace numpack::storage
+
+#endif  // NUMPACK_STORAGE_OPTIONS_H_

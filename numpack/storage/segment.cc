@@ -1,0 +1,87 @@
+#include "numpack/storage/segment.h"
+
+#include <new>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "numpack/base/checked_math.h"
+#include "numpack/base/status_macros.h"
+
+namespace numpack::storage {
+
+std::string Segment::FileName(uint32_t number) { return absl::StrCat("segment.", number); }
+
+absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(Backend& backend, uint32_t number, OpenMode mode) {
+  NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file, backend.Open(FileName(number), mode));
+  NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  return std::shared_ptr<Segment>(
+      new Segment(number, std::move(file), size, backend.capabilities().mappings));
+}
+
+absl::Status Segment::Reserve(uint64_t size) {
+  if (size <= this->size()) return absl::OkStatus();
+  NUMPACK_RETURN_IF_ERROR(file_->Reserve(size));
+  size_.store(size, std::memory_order_relaxed);
+  MarkDirty();  // the new size must be synced too
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Segment::Shrink(uint64_t size) {
+  {
+    absl::MutexLock lock(&mu_);
+    mapping_.reset();
+  }
+  const absl::Status status = file_->Truncate(size);
+  if (absl::IsFailedPrecondition(status)) return false;
+  if (!status.ok()) return status;
+  size_.store(size, std::memory_order_relaxed);
+  return true;
+}
+
+absl::Status Segment::Write(uint64_t offset, absl::Span<const absl::Span<const std::byte>> pieces) {
+  MarkDirty();
+  return file_->WriteAt(offset, pieces);
+}
+
+absl::Status Segment::Read(uint64_t offset, absl::Span<std::byte> to) { return file_->ReadAt(offset, to); }
+
+absl::StatusOr<SharedBytes> Segment::View(uint64_t offset, uint64_t length) {
+  if (length == 0) return SharedBytes{};
+  if (!mappings_) {
+    std::shared_ptr<std::byte[]> copy(new (std::nothrow) std::byte[length]);
+    if (copy == nullptr) return absl::ResourceExhaustedError(absl::StrCat("no memory for ", length, " bytes"));
+    NUMPACK_RETURN_IF_ERROR(Read(offset, absl::MakeSpan(copy.get(), length)));
+    return SharedBytes{absl::MakeConstSpan(copy.get(), length), copy};
+  }
+  const std::optional<uint64_t> end = CheckedAdd(offset, length);
+  if (!end.has_value()) return absl::OutOfRangeError(absl::StrCat("range overflows in ", file_->description()));
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<const MappedRegion> mapping, Mapping(*end));
+  return SharedBytes{absl::MakeConstSpan(mapping->data() + offset, length), std::move(mapping)};
+}
+
+absl::StatusOr<std::shared_ptr<const MappedRegion>> Segment::Mapping(uint64_t end) {
+  absl::MutexLock lock(&mu_);
+  if (mapping_ == nullptr || mapping_->size() < end) {
+    if (end > size()) {
+      return absl::OutOfRangeError(
+          absl::StrCat(file_->description(), " ends at ", size(), ", before byte ", end));
+    }
+    NUMPACK_ASSIGN_OR_RETURN(MappedRegion region, file_->Map(0, size(), MapMode::kReadOnly));
+    mapping_ = std::make_shared<const MappedRegion>(std::move(region));
+  }
+  return mapping_;
+}
+
+absl::StatusOr<MappedRegion> Segment::MapWritable(uint64_t offset, uint64_t length) {
+  return file_->Map(offset, length, MapMode::kReadWrite);
+}
+
+absl::Status Segment::Sync() {
+  // Cleared first: a write that comes in while the sync runs marks the segment again.
+  if (!dirty_.exchange(false, std::memory_order_relaxed)) return absl::OkStatus();
+  absl::Status status = file_->Sync();
+  if (!status.ok()) MarkDirty();
+  return status;
+}
+
+}  // namespace numpack::storage

@@ -1,0 +1,78 @@
+// Segment: one file of plain bytes, in which extents lie.
+//
+// Reading goes through one cached read-only mapping of the whole file where the backend has mappings, writing
+// through positional writes, so that a failing disk is an error and never a signal.
+// Thread-safe; overlapping writes are the caller's to order.
+#ifndef NUMPACK_STORAGE_SEGMENT_H_
+#define NUMPACK_STORAGE_SEGMENT_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "numpack/backends/backend.h"
+#include "numpack/backends/file.h"
+#include "numpack/backends/mapped_region.h"
+
+namespace numpack::storage {
+
+// Bytes that stay valid while `owner` lives.
+struct SharedBytes {
+  absl::Span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;
+};
+
+class Segment {
+ public:
+  static std::string FileName(uint32_t number);
+
+  // Opens segment.<number>, which must (or, with kCreateNew, must not) exist.
+  static absl::StatusOr<std::shared_ptr<Segment>> Open(Backend& backend, uint32_t number, OpenMode mode);
+
+  uint32_t number() const { return number_; }
+  uint64_t size() const { return size_.load(std::memory_order_relaxed); }
+
+  // Grows the file to at least `size` bytes with blocks behind them. One caller at a time.
+  absl::Status Reserve(uint64_t size);
+  // Cuts the file; false when somebody still has the cut part mapped. One caller at a time, nobody reading there.
+  absl::StatusOr<bool> Shrink(uint64_t size);
+
+  absl::Status Write(uint64_t offset, absl::Span<const absl::Span<const std::byte>> pieces);
+  absl::Status Read(uint64_t offset, absl::Span<std::byte> to);
+
+  // [offset, offset + length) as memory: mapped, or read into memory of its own where there are no mappings.
+  absl::StatusOr<SharedBytes> View(uint64_t offset, uint64_t length);
+  // A mapping of its own, whose stores change the file. The caller calls MarkDirty.
+  absl::StatusOr<MappedRegion> MapWritable(uint64_t offset, uint64_t length);
+
+  // Something was written since the last successful Sync.
+  bool dirty() const { return dirty_.load(std::memory_order_relaxed); }
+  void MarkDirty() { dirty_.store(true, std::memory_order_relaxed); }
+  absl::Status Sync();
+
+ private:
+  Segment(uint32_t number, std::unique_ptr<File> file, uint64_t size, bool mappings)
+      : number_(number), mappings_(mappings), file_(std::move(file)), size_(size) {}
+  absl::StatusOr<std::shared_ptr<const MappedRegion>> Mapping(uint64_t end);
+
+  const uint32_t number_;
+  const bool mappings_;
+  const std::unique_ptr<File> file_;
+  std::atomic<uint64_t> size_;
+  std::atomic<bool> dirty_{false};
+
+  absl::Mutex mu_;
+  // Of [0, some earlier size). Replaced by a longer one when needed; views keep the one they were cut from.
+  std::shared_ptr<const MappedRegion> mapping_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace numpack::storage
+
+#endif  // NUMPACK_STORAGE_SEGMENT_H_

@@ -1,0 +1,87 @@
+// In-place changes: arrays that are handed out as writable memory.
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "numpack/base/status_macros.h"
+#include "numpack/storage/log_payload.h"
+#include "numpack/storage/store.h"
+#include "numpack/storage/transaction.h"
+
+namespace numpack::storage {
+namespace {
+
+// Whether no other array has bytes on the extent's pages.
+bool HasOwnPages(const Extent& extent) {
+  return extent.own_segment || (extent.offset % kPageBytes == 0 && extent.capacity % kPageBytes == 0);
+}
+
+}  // namespace
+
+absl::StatusOr<InPlaceMapping> Store::BeginInPlace(absl::string_view name) {
+  NUMPACK_ASSIGN_OR_RETURN(Transaction turn, Begin());
+  NUMPACK_ASSIGN_OR_RETURN(EntryPtr entry, turn.FindForChange(name));
+  if (entry->extent != nullptr && !HasOwnPages(*entry->extent)) {
+    NUMPACK_RETURN_IF_ERROR(turn.MoveToOwnPages(name));
+    NUMPACK_RETURN_IF_ERROR(turn.Publish());
+    entry = FindEntry(name);
+  }
+  InPlaceMapping mapping;
+  if (entry->extent != nullptr) {
+    const Extent& extent = *entry->extent;
+    NUMPACK_ASSIGN_OR_RETURN(mapping.region, extent.segment->MapWritable(extent.offset, entry->length));
+  }
+  NUMPACK_RETURN_IF_ERROR(
+      UpdateInPlace(RecordKind::kInPlaceBegin, {InPlaceEnd{std::string(name), entry->metadata}}, InPlace::kOpen));
+  NUMPACK_ASSIGN_OR_RETURN(mapping.bytes, Find(name));
+  return mapping;
+}
+
+absl::Status Store::EndInPlace(absl::Span<const InPlaceEnd> ends) {
+  for (const InPlaceEnd& end : ends) {
+    const EntryPtr entry = FindEntry(end.name);
+    if (entry == nullptr || entry->in_place != InPlace::kOpen) {
+      return absl::FailedPreconditionError(absl::StrCat("array '", end.name, "' is not open in place"));
+    }
+    if (entry->extent != nullptr) entry->extent->segment->MarkDirty();
+  }
+  return UpdateInPlace(RecordKind::kInPlaceEnd, ends, InPlace::kNo);
+}
+
+std::vector<std::string> Store::Interrupted() const {
+  absl::MutexLock lock(&mu_);
+  std::vector<std::string> names;
+  for (const auto& [ordinal, name] : catalogue_.names()) {
+    if (catalogue_.Find(name)->in_place == InPlace::kInterrupted) names.push_back(name);
+  }
+  return names;
+}
+
+absl::Status Store::AcknowledgeInterrupted(absl::string_view name) {
+  NUMPACK_ASSIGN_OR_RETURN(const Transaction turn, Begin());
+  const EntryPtr entry = FindEntry(name);
+  if (entry == nullptr) return absl::NotFoundError(absl::StrCat("array '", name, "' does not exist"));
+  if (entry->in_place != InPlace::kInterrupted) return absl::OkStatus();
+  return UpdateInPlace(RecordKind::kInPlaceEnd, {InPlaceEnd{std::string(name), entry->metadata}}, InPlace::kNo);
+}
+
+// Appends the record, makes the entries follow, and makes both durable.
+absl::Status Store::UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items, InPlace state) {
+  InPlacePayload payload;
+  for (const InPlaceEnd& item : items) payload.items.push_back({item.name, item.metadata});
+  absl::MutexLock write_lock(&write_mu_);
+  NUMPACK_RETURN_IF_ERROR(CheckWritable());
+  NUMPACK_RETURN_IF_ERROR(log_->Append({{kind, Encode(payload)}}));
+  {
+    absl::MutexLock lock(&mu_);
+    for (const InPlaceEnd& item : items) {
+      auto entry = std::make_shared<Entry>(*catalogue_.Find(item.name));
+      entry->in_place = state;
+      entry->metadata = item.metadata;
+      catalogue_.Update(item.name, std::move(entry));
+    }
+  }
+  return FlushLocked();
+}
+
+}  // namespace numpack::storage

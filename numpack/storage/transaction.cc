@@ -1,0 +1,216 @@
+#include "numpack/storage/transaction.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "numpack/base/checked_math.h"
+#include "numpack/base/status_macros.h"
+#include "numpack/storage/log_payload.h"
+
+namespace numpack::storage {
+namespace {
+
+uint64_t TotalBytes(Pieces pieces) {
+  uint64_t sum = 0;
+  for (const auto& piece : pieces) sum += piece.size();
+  return sum;
+}
+
+absl::Status NotFound(absl::string_view name, const Store& store) {
+  return absl::NotFoundError(absl::StrCat("array '", name, "' does not exist in ", store.Describe()));
+}
+
+absl::Status CheckNameAndMetadata(absl::string_view name, absl::string_view metadata) {
+  if (name.empty()) return absl::InvalidArgumentError("an array's name must not be empty");
+  if (name.size() > kMaxNameBytes || metadata.size() > kMaxMetadataBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("an array's name and metadata have at most ", kMaxNameBytes, " bytes"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+PendingExtent& PendingExtent::operator=(PendingExtent&& other) noexcept {
+  std::swap(store_, other.store_);
+  std::swap(extent_, other.extent_);
+  std::swap(length_, other.length_);
+  std::swap(owned_, other.owned_);
+  return *this;
+}
+
+PendingExtent::~PendingExtent() {
+  if (owned_ && extent_ != nullptr) store_->Release(std::move(extent_));
+}
+
+absl::Status PendingExtent::Write(uint64_t offset, Pieces pieces) {
+  const std::optional<uint64_t> end = CheckedAdd(offset, TotalBytes(pieces));
+  if (!end.has_value() || *end > length_) {
+    return absl::OutOfRangeError(absl::StrCat("writing beyond an extent of ", length_, " bytes"));
+  }
+  if (*end == offset) return absl::OkStatus();
+  return extent_->segment->Write(extent_->offset + offset, pieces);
+}
+
+Transaction::~Transaction() { End(); }
+
+void Transaction::End() {
+  if (store_ == nullptr) return;
+  for (auto& [name, entry] : pending_) {
+    if (entry != nullptr && entry->extent != nullptr && entry->extent->named_at == 0) store_->Release(entry->extent);
+  }
+  pending_.clear();
+  store_->EndTurn();
+  store_.reset();
+}
+
+EntryPtr Transaction::FindEntry(absl::string_view name) const {
+  if (store_ == nullptr) return nullptr;
+  const auto it = pending_.find(name);
+  return it != pending_.end() ? it->second : store_->FindEntry(name);
+}
+
+absl::StatusOr<EntryPtr> Transaction::FindForChange(absl::string_view name) const {
+  if (store_ == nullptr) return absl::FailedPreconditionError("the transaction is over");
+  EntryPtr entry = FindEntry(name);
+  if (entry == nullptr) return NotFound(name, *store_);
+  if (entry->in_place == InPlace::kOpen) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("array '", name, "' is open in writable batch mode: end that first"));
+  }
+  return entry;
+}
+
+std::vector<std::string> Transaction::List() const {
+  if (store_ == nullptr) return {};
+  std::map<uint64_t, std::string> by_ordinal;
+  for (const std::string& name : store_->List()) {
+    if (!pending_.contains(name)) by_ordinal[store_->FindEntry(name)->ordinal] = name;
+  }
+  for (const auto& [name, entry] : pending_) {
+    if (entry != nullptr) by_ordinal[entry->ordinal] = name;
+  }
+  std::vector<std::string> names;
+  names.reserve(by_ordinal.size());
+  for (auto& [ordinal, name] : by_ordinal) names.push_back(std::move(name));
+  return names;
+}
+
+absl::StatusOr<PinnedBytes> Transaction::Find(absl::string_view name) const {
+  if (store_ == nullptr) return absl::FailedPreconditionError("the transaction is over");
+  EntryPtr entry = FindEntry(name);
+  if (entry == nullptr) return NotFound(name, *store_);
+  // The turn is ours: nobody else takes an extent out of the state.
+  return store_->PinEntry(std::move(entry));
+}
+
+absl::StatusOr<PendingExtent> Transaction::Allocate(uint64_t length) {
+  if (store_ == nullptr) return absl::FailedPreconditionError("the transaction is over");
+  if (length == 0) return PendingExtent(store_.get(), nullptr, 0, false);
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Extent> extent, store_->Allocate(length, /*own_pages=*/false));
+  return PendingExtent(store_.get(), std::move(extent), length, /*owned=*/true);
+}
+
+absl::StatusOr<PendingExtent> Transaction::Extend(absl::string_view name, Pieces more) {
+  NUMPACK_ASSIGN_OR_RETURN(const EntryPtr entry, FindForChange(name));
+  const uint64_t before = entry->length;
+  const std::optional<uint64_t> after = CheckedAdd(before, TotalBytes(more));
+  if (!after.has_value()) return absl::ResourceExhaustedError(absl::StrCat("array '", name, "' is too large"));
+  if (entry->extent != nullptr) {
+    NUMPACK_ASSIGN_OR_RETURN(const bool fits, store_->Grow(*entry->extent, *after));
+    if (fits) {
+      PendingExtent result(store_.get(), entry->extent, *after, /*owned=*/false);
+      NUMPACK_RETURN_IF_ERROR(result.Write(before, more));
+      return result;
+    }
+  }
+  // A copy, with room for as much again: appending row by row copies each row a constant number of times.
+  NUMPACK_ASSIGN_OR_RETURN(PendingExtent result, Allocate(std::max(*after, CheckedAdd(*after, before).value_or(0))));
+  result.length_ = *after;
+  NUMPACK_ASSIGN_OR_RETURN(const PinnedBytes pinned, Find(name));
+  NUMPACK_ASSIGN_OR_RETURN(const SharedBytes old, pinned.View());
+  NUMPACK_RETURN_IF_ERROR(result.Write(0, old.bytes));
+  NUMPACK_RETURN_IF_ERROR(result.Write(before, more));
+  return result;
+}
+
+void Transaction::SetPending(absl::string_view name, EntryPtr entry) {
+  EntryPtr& slot = pending_[name];
+  // What only this transaction ever named is not needed any more.
+  if (slot != nullptr && slot->extent != nullptr && slot->extent->named_at == 0 &&
+      (entry == nullptr || entry->extent != slot->extent)) {
+    store_->Release(slot->extent);
+  }
+  slot = std::move(entry);
+}
+
+absl::Status Transaction::Put(absl::string_view name, PendingExtent bytes, std::string metadata) {
+  NUMPACK_RETURN_IF_ERROR(CheckNameAndMetadata(name, metadata));
+  const absl::StatusOr<EntryPtr> before = FindForChange(name);
+  if (!before.ok() && !absl::IsNotFound(before.status())) return before.status();
+  auto entry = std::make_shared<Entry>();
+  entry->extent = std::move(bytes.extent_);
+  entry->length = bytes.length_;
+  entry->metadata = std::move(metadata);
+  entry->ordinal = before.ok() ? (*before)->ordinal : store_->NextOrdinal();
+  SetPending(name, std::move(entry));
+  return absl::OkStatus();
+}
+
+absl::Status Transaction::Remove(absl::string_view name) {
+  NUMPACK_RETURN_IF_ERROR(FindForChange(name).status());
+  SetPending(name, nullptr);
+  return absl::OkStatus();
+}
+
+absl::Status Transaction::Rename(absl::string_view from, absl::string_view to) {
+  NUMPACK_ASSIGN_OR_RETURN(const EntryPtr entry, FindForChange(from));
+  NUMPACK_RETURN_IF_ERROR(CheckNameAndMetadata(to, entry->metadata));
+  if (FindEntry(to) != nullptr) {
+    return absl::AlreadyExistsError(absl::StrCat("array '", to, "' already exists"));
+  }
+  auto renamed = std::make_shared<Entry>(*entry);
+  renamed->ordinal = store_->NextOrdinal();
+  pending_[from] = nullptr;  // not SetPending: the extent goes on being used
+  SetPending(to, std::move(renamed));
+  return absl::OkStatus();
+}
+
+absl::Status Transaction::MoveToOwnPages(absl::string_view name) {
+  NUMPACK_ASSIGN_OR_RETURN(const PinnedBytes pinned, Find(name));
+  NUMPACK_ASSIGN_OR_RETURN(const SharedBytes old, pinned.View());
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Extent> extent, store_->Allocate(pinned.length(), /*own_pages=*/true));
+  PendingExtent moved(store_.get(), std::move(extent), pinned.length(), /*owned=*/true);
+  NUMPACK_RETURN_IF_ERROR(moved.Write(0, old.bytes));
+  return Put(name, std::move(moved), pinned.metadata());
+}
+
+absl::Status Transaction::Publish() {
+  if (store_ == nullptr) return absl::FailedPreconditionError("the transaction is over");
+  std::vector<std::string> removes;
+  std::vector<Catalogue::Put> puts;
+  for (const auto& [name, entry] : pending_) {
+    const EntryPtr before = store_->FindEntry(name);
+    // A name that was removed and put again has a new place in the order, so both are said.
+    if (before != nullptr && (entry == nullptr || entry->ordinal != before->ordinal)) removes.push_back(name);
+    if (entry != nullptr) puts.push_back({name, entry});
+  }
+  if (removes.empty() && puts.empty()) return absl::OkStatus();
+  std::sort(removes.begin(), removes.end());
+  // Recovery gives places in the order of the record.
+  std::sort(puts.begin(), puts.end(), [](const Catalogue::Put& a, const Catalogue::Put& b) {
+    return a.entry->ordinal < b.entry->ordinal;
+  });
+  NUMPACK_RETURN_IF_ERROR(store_->Commit(removes, puts));
+  pending_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status Transaction::Commit() {
+  const absl::Status status = Publish();
+  End();
+  return status;
+}
+
+}  // namespace numpack::storage

@@ -1,0 +1,105 @@
+// Transaction: changes to a Store that are published together by one commit record.
+//
+// It has the writer's turn from Store::Begin to its end. What it writes goes to extents that no state names; a
+// transaction that ends without Commit gives them back. Not thread-safe. Errors: store.h.
+#ifndef NUMPACK_STORAGE_TRANSACTION_H_
+#define NUMPACK_STORAGE_TRANSACTION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "numpack/storage/catalogue.h"
+#include "numpack/storage/pinned_bytes.h"
+#include "numpack/storage/store.h"
+
+namespace numpack::storage {
+
+using Pieces = absl::Span<const absl::Span<const std::byte>>;
+
+// Space for a byte string, to be filled and then put under a name. Move-only; destroying it gives the space back.
+// It must not outlive its transaction.
+class PendingExtent {
+ public:
+  PendingExtent() = default;
+  PendingExtent(PendingExtent&& other) noexcept { *this = std::move(other); }
+  PendingExtent& operator=(PendingExtent&& other) noexcept;
+  ~PendingExtent();
+
+  uint64_t length() const { return length_; }
+  // Writes pieces one after another. OutOfRange beyond length().
+  absl::Status Write(uint64_t offset, Pieces pieces);
+  absl::Status Write(uint64_t offset, absl::Span<const std::byte> bytes) {
+    return Write(offset, absl::MakeConstSpan(&bytes, 1));
+  }
+
+ private:
+  friend class Transaction;
+  PendingExtent(Store* store, std::shared_ptr<Extent> extent, uint64_t length, bool owned)
+      : store_(store), extent_(std::move(extent)), length_(length), owned_(owned) {}
+
+  Store* store_ = nullptr;
+  std::shared_ptr<Extent> extent_;  // null when length_ is 0
+  uint64_t length_ = 0;
+  bool owned_ = false;  // nothing else names the extent
+};
+
+class Transaction {
+ public:
+  Transaction(Transaction&&) noexcept = default;
+  Transaction& operator=(Transaction&&) = delete;
+  ~Transaction();
+
+  // Reading sees the pending state.
+  bool Contains(absl::string_view name) const { return FindEntry(name) != nullptr; }
+  std::vector<std::string> List() const;
+  absl::StatusOr<PinnedBytes> Find(absl::string_view name) const;
+
+  // Space for `length` bytes.
+  absl::StatusOr<PendingExtent> Allocate(uint64_t length);
+
+  // The bytes of `name` and then `more`: where they lie when there is room, else as a copy. The published bytes do not
+  // change. To be put under the same name.
+  absl::StatusOr<PendingExtent> Extend(absl::string_view name, Pieces more);
+
+  // Puts the bytes under a name, instead of what is there. InvalidArgument for an empty or overlong name or overlong
+  // metadata.
+  absl::Status Put(absl::string_view name, PendingExtent bytes, std::string metadata);
+  absl::Status Remove(absl::string_view name);
+  // Gives the bytes of `from` the name `to`, which must be free.
+  absl::Status Rename(absl::string_view from, absl::string_view to);
+
+  // Publishes what is pending; the transaction goes on. After an error nothing is published, and all is still pending.
+  absl::Status Publish();
+
+  // Publishes, and ends the transaction either way.
+  absl::Status Commit();
+
+ private:
+  friend class Store;
+  // Takes over the turn.
+  explicit Transaction(std::shared_ptr<Store> store) : store_(std::move(store)) {}
+
+  EntryPtr FindEntry(absl::string_view name) const;
+  absl::StatusOr<EntryPtr> FindForChange(absl::string_view name) const;
+  // Puts a copy of the bytes where no other array shares a page with them.
+  absl::Status MoveToOwnPages(absl::string_view name);
+  void SetPending(absl::string_view name, EntryPtr entry);
+  void End();
+
+  std::shared_ptr<Store> store_;  // null once over
+  // What differs from the store: null means removed.
+  absl::flat_hash_map<std::string, EntryPtr> pending_;
+};
+
+}  // namespace numpack::storage
+
+#endif  // NUMPACK_STORAGE_TRANSACTION_H_
