@@ -121,7 +121,11 @@ class PosixMmapBackend final : public Backend {
   }
 
   absl::StatusOr<std::vector<std::string>> List() override {
-    return ListPlainFiles(directory_, path_);
+    NUMPACK_ASSIGN_OR_RETURN(std::vector<std::string> names, ListPlainFiles(directory_, path_));
+    // A removed directory can still be read, and is empty: not to be mistaken for one without
+    // files.
+    if (names.empty()) NUMPACK_RETURN_IF_ERROR(CheckPresent());
+    return names;
   }
 
   absl::Status Remove(absl::string_view name) override {

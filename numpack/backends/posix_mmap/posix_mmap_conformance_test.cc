@@ -1,0 +1,44 @@
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "gtest/gtest.h"
+#include "numpack/backends/backend.h"
+#include "numpack/backends/posix_mmap/posix_mmap_backend.h"
+#include "numpack/backends/posix_mmap/temp_directory.h"
+#include "numpack/backends/testing/conformance_suite.h"
+
+namespace numpack {
+namespace {
+
+std::shared_ptr<Backend> OpenAt(const std::string& path) {
+  absl::StatusOr<std::shared_ptr<Backend>> backend = OpenPosixMmapBackend(path);
+  EXPECT_TRUE(backend.ok()) << backend.status();
+  return backend.ok() ? *std::move(backend) : nullptr;
+}
+
+BackendFactory PosixFactory() {
+  BackendFactory factory;
+  factory.name = "PosixMmap";
+  const auto directories = std::make_shared<TempDirectory>();  // holds one for each backend
+  factory.make_new = [directories, number = std::make_shared<int>(0)] {
+    return OpenAt(*directories / std::to_string(++*number));
+  };
+  factory.reopen = [](Backend& backend) { return OpenAt(backend.Describe()); };
+  factory.add_foreign_file = [](Backend& backend, const std::string& name) {
+    std::ofstream(backend.Describe() + "/" + name) << "foreign";
+  };
+  factory.capabilities.mappings = true;
+  factory.capabilities.shared_mappings = true;
+  factory.capabilities.process_locks = true;
+  factory.capabilities.durable_sync = true;
+  factory.makes_private = true;
+  return factory;
+}
+
+INSTANTIATE_TEST_SUITE_P(PosixMmap, BackendConformanceTest, testing::Values(PosixFactory()));
+
+}  // namespace
+}  // namespace numpack
