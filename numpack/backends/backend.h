@@ -11,15 +11,18 @@
 // Errors, the same code for the same fault everywhere:
 //   NotFound            no such file (or the directory itself has been removed)
 //   AlreadyExists       OpenMode::kCreateNew and the file is there
-//   InvalidArgument     a name that cannot be a file name (see ValidateFileName), an offset +
-//   length that overflows OutOfRange          reading or mapping past the end of a file
-//   ResourceExhausted   no space, no descriptors, no memory
-//   PermissionDenied    the system refuses access
+//   InvalidArgument     a name that cannot be a file name (see ValidateFileName), an offset plus a
+//                       length that overflows, a lock on an empty range
+//   OutOfRange          reading or mapping past the end of a file
+//   ResourceExhausted   no space, no descriptors, no memory, more bytes than a file can have
+//   PermissionDenied    the system refuses access, or the file was opened read-only
 //   Unavailable         a lock that another holder has
-//   FailedPrecondition  truncating below a live mapping
+//   FailedPrecondition  truncating below a live mapping; something that is no plain file, or no
+//                       directory, where one was meant
 //   Unimplemented       an ability that capabilities() does not claim
 //   DataLoss            the device failed to read or write (EIO)
 //   Internal            anything else; the message has the system's own words
+// Where the system gave an errno, the Status carries it: see numpack/base/errno_payload.h.
 #ifndef NUMPACK_BACKENDS_BACKEND_H_
 #define NUMPACK_BACKENDS_BACKEND_H_
 
@@ -99,7 +102,8 @@ class Backend {
 };
 
 // The rule for File names, the same everywhere so that a store moves between systems: 1 to 64
-// characters out of [a-z0-9._-], not starting with a dot. Array names never become file names.
+// characters out of [a-z0-9._-], no dot at either end, and nothing that Windows takes for a device
+// (con, nul.txt, com1). Array names never become file names.
 absl::Status ValidateFileName(absl::string_view name);
 
 }  // namespace numpack

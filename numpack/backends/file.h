@@ -46,11 +46,13 @@ class File {
   // backend on this file, reaches beyond the new end: Windows refuses that, so everyone does.
   virtual absl::Status Truncate(uint64_t size) = 0;
 
-  // Fills `to` completely, or fails: OutOfRange when the file ends before.
+  // Fills `to` completely, or fails: OutOfRange when the file ends before. Nothing to fill is
+  // success, at any offset.
   virtual absl::Status ReadAt(uint64_t offset, absl::Span<std::byte> to) = 0;
 
-  // Writes all the pieces one after another from `offset`, growing the file as needed. After an
-  // error an unknown part of the bytes may have been written.
+  // Writes all the pieces one after another from `offset`, growing the file as needed; a gap that
+  // this leaves reads as zeros. No bytes at all change nothing. After an error an unknown part of
+  // the bytes may have been written.
   virtual absl::Status WriteAt(uint64_t offset,
                                absl::Span<const absl::Span<const std::byte>> pieces) = 0;
   absl::Status WriteAt(uint64_t offset, absl::Span<const std::byte> from) {
@@ -65,10 +67,12 @@ class File {
   // Makes the file's contents and size durable, stores through shared mappings included.
   virtual absl::Status Sync() = 0;
 
-  // Locks the byte range [offset, offset + length), which need not exist; length > 0. Waits at most
-  // `max_wait` (zero: do not wait) and then fails with Unavailable. A File may take a range again
-  // only after unlocking it; unlock ranges exactly as they were locked. Held until Unlock,
-  // destruction, or the process's death.
+  // Locks the byte range [offset, offset + length), which need not exist and may lie anywhere below
+  // 2^63; length > 0. Waits at most `max_wait` (zero: do not wait) and then fails with Unavailable.
+  // Exclusive locks need a file opened for writing. A File may take a range again only after
+  // unlocking it; unlock ranges exactly as they were locked. Held until Unlock, destruction, or the
+  // process's death. Only for those who ask: reads and writes pass locked ranges on POSIX, and may
+  // be refused on Windows, so lock bytes that nobody reads.
   virtual absl::Status Lock(uint64_t offset, uint64_t length, LockKind kind,
                             absl::Duration max_wait) = 0;
   virtual absl::Status Unlock(uint64_t offset, uint64_t length) = 0;
