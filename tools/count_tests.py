@@ -66,7 +66,7 @@ def main():
         counts = cases(pathlib.Path(sys.argv[2]))
     else:
         counts = of_bazel(*sys.argv[1:])
-    for what, number in zip(("passed", "failed", "skipped"), counts):
+    for what, number in zip(("passed", "failed", "skipped"), counts, strict=True):
         print(what, number)
 
 

@@ -29,11 +29,11 @@ count_tests() {
 }
 
 # bazel_test ARGS...: `bazel test` that records how many test cases passed and failed.
-# $NUMPACK_BAZEL_ARGS holds start-up options, such as an --output_base of one's own.
+# $NUMPACK_BAZEL_STARTUP holds start-up options, such as an --output_base of one's own.
 bazel_test() {
   local log status=0 startup=()
   log=$(mktemp)
-  read -ra startup <<<"${NUMPACK_BAZEL_ARGS:-}"
+  read -ra startup <<<"${NUMPACK_BAZEL_STARTUP:-}"
   bazel "${startup[@]}" test --symlink_prefix=/ --noshow_progress --keep_going "$@" 2>&1 | tee "$log" || status=$?
   count_tests "$log" "$(testlogs "$@")" "bazel test $*"
   rm -f "$log"

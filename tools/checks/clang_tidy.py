@@ -20,7 +20,7 @@ import sys
 
 OURS = re.compile(r"^(numpack|python|cli|bench|tests|examples)/.*\.cc$")
 TIDY = "clang-tidy-14"
-STARTUP = os.environ.get("NUMPACK_BAZEL_ARGS", "").split()
+STARTUP = os.environ.get("NUMPACK_BAZEL_STARTUP", "").split()
 CACHE = pathlib.Path.home() / ".cache" / "numpack-tidy"
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
-STARTUP = os.environ.get("NUMPACK_BAZEL_ARGS", "").split()
+STARTUP = os.environ.get("NUMPACK_BAZEL_STARTUP", "").split()
 
 ABSEIL = "@com_google_absl"
 HIGHWAY = "@com_google_highway"
