@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -43,8 +44,12 @@ class ArrayStore {
   // has it open; the message names that process.
   static absl::StatusOr<ArrayStore> Open(std::shared_ptr<Backend> backend, const StoreOptions& options = {});
 
+  // Makes every handle of this process on the store in the backend's directory fail with FailedPrecondition from now
+  // on: somebody is about to replace the directory.
+  static void Abandon(const Backend& backend) { storage::Store::AbandonAt(backend); }
+
   ArrayStore(ArrayStore&&) noexcept = default;
-  ArrayStore& operator=(ArrayStore&&) noexcept = default;
+  ArrayStore& operator=(ArrayStore&& other) noexcept;  // exchanges the two
   // As Close, but can only ignore its error.
   ~ArrayStore();
 
@@ -108,6 +113,9 @@ class ArrayStore {
   absl::Status Remove(absl::string_view name);
   absl::Status Clear();
 
+  // A second handle on the same store.
+  absl::StatusOr<ArrayStore> Duplicate() const;
+
   // Several changes as one commit. Waits for the writer lock at most StoreOptions::lock_wait, then Unavailable.
   absl::StatusOr<Transaction> Begin();
 
@@ -118,8 +126,7 @@ class ArrayStore {
   explicit ArrayStore(std::shared_ptr<storage::Store> store) : store_(std::move(store)) {}
   absl::Status CheckOpen() const;
   // Runs `change` in a transaction of its own and commits it.
-  template <typename Change>
-  absl::Status Change1(Change&& change);
+  absl::Status CommitOne(absl::FunctionRef<absl::Status(Transaction&)> change);
 
   std::shared_ptr<storage::Store> store_;
 };

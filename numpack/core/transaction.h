@@ -64,13 +64,17 @@ class Transaction {
   absl::Status Clone(absl::string_view source, absl::string_view target);
   absl::Status Rename(absl::string_view from, absl::string_view to);
 
-  // Publishes all changes as one commit record. After an error nothing is published, and the transaction is
-  // over (its changes are lost); the stored state is what it was.
+  // Publishes all changes as one commit record, and goes on with none. After an error nothing is published, and the
+  // changes are still pending.
+  absl::Status Publish();
+
+  // Publishes and ends the transaction. After an error nothing is published, and the changes are lost; the stored
+  // state is what it was.
   absl::Status Commit();
 
  private:
   absl::StatusOr<ArrayInfo> InfoWithRows(absl::string_view name) const;
-  absl::Status PutWithRows(absl::string_view name, ArrayInfo info, storage::PendingExtent extent);
+  absl::Status Put(absl::string_view name, ArrayInfo info, storage::PendingExtent bytes);
 
   storage::Transaction pending_;
 };

@@ -74,12 +74,13 @@ absl::StatusOr<std::shared_ptr<Store>> Store::Open(std::shared_ptr<Backend> back
   const std::shared_ptr<Slot> slot = FindSlot(backend->Identity());
   absl::MutexLock lock(&slot->mu);
   if (std::shared_ptr<Store> live = slot->store.lock(); live != nullptr && live->CheckReadable().ok()) {
-    NUMPACK_RETURN_IF_ERROR(live->AddHandle(options));
+    live->RaiseDurability(options.durability);
+    NUMPACK_RETURN_IF_ERROR(live->AddHandle());
     return live;
   }
   std::shared_ptr<Store> store(new Store(std::move(backend), options));
   NUMPACK_RETURN_IF_ERROR(store->Start(options.create));
-  NUMPACK_RETURN_IF_ERROR(store->AddHandle(options));
+  NUMPACK_RETURN_IF_ERROR(store->AddHandle());
   slot->store = store;
   return store;
 }
@@ -91,12 +92,16 @@ void Store::AbandonAt(const Backend& backend) {
   slot->store.reset();
 }
 
-absl::Status Store::AddHandle(const StoreOptions& options) {
+absl::Status Store::AddHandle() {
+  NUMPACK_RETURN_IF_ERROR(CheckReadable());
   absl::MutexLock lock(&mu_);
   ++handles_;
-  const auto strength = [](Durability d) { return d == Durability::kFull ? 2 : d == Durability::kRelaxed ? 1 : 0; };
-  if (strength(options.durability) > strength(durability_.load())) durability_.store(options.durability);
   return absl::OkStatus();
+}
+
+void Store::RaiseDurability(Durability durability) {
+  const auto strength = [](Durability d) { return d == Durability::kFull ? 2 : d == Durability::kRelaxed ? 1 : 0; };
+  if (strength(durability) > strength(durability_.load())) durability_.store(durability);
 }
 
 absl::Status Store::Start(bool create) {

@@ -69,6 +69,8 @@ class Store : public std::enable_shared_from_this<Store> {
   Store& operator=(const Store&) = delete;
   ~Store();
 
+  // One more handle on this store.
+  absl::Status AddHandle();
   // The last handle makes everything durable and gives spare space back.
   absl::Status CloseHandle();
 
@@ -111,7 +113,7 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::Status Start(bool create);
   absl::Status LockDirectory();
   absl::Status CheckNothingIsLost();
-  absl::Status AddHandle(const StoreOptions& options);
+  void RaiseDurability(Durability durability);
 
   // OK unless abandoned, or, for changes, unless a sync has failed.
   absl::Status CheckReadable() const ABSL_LOCKS_EXCLUDED(mu_);

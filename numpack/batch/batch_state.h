@@ -1,0 +1,104 @@
+// BatchState: what a batch and the batches nested in it share. Semantics: batch.h.
+//
+// It is a cache over a transaction. Arrays in memory are `values_`; which of them to keep is CachePolicy's to say.
+// Everything else that is pending, spilled arrays included, is in the transaction, which exists from the first change
+// on. Operations other than Load and Save are the transaction's: a changed array in memory is written there first.
+#ifndef NUMPACK_BATCH_BATCH_STATE_H_
+#define NUMPACK_BATCH_BATCH_STATE_H_
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "numpack/batch/batch.h"
+#include "numpack/cache/cache_policy.h"
+#include "numpack/core/array.h"
+#include "numpack/core/array_info.h"
+#include "numpack/core/array_store.h"
+#include "numpack/core/lazy_array.h"
+#include "numpack/core/transaction.h"
+
+namespace numpack {
+
+class BatchState {
+ public:
+  BatchState(ArrayStore store, BatchOptions options);
+
+  // Nesting. FailedPrecondition once the outermost batch has ended.
+  absl::Status Join();
+  // Leave with `commit`: the outermost publishes. Without: the whole batch is doomed, and the outermost discards.
+  absl::Status Leave(bool commit);
+  bool active() const;
+
+  absl::StatusOr<AnyArray> Load(absl::string_view name);
+  absl::StatusOr<LazyArray> Lazy(absl::string_view name);
+  absl::Status Save(absl::string_view name, AnyArray array);
+  bool Contains(absl::string_view name);
+  std::vector<std::string> List();
+  absl::StatusOr<ArrayInfo> Info(absl::string_view name);
+
+  using Operation = absl::FunctionRef<absl::Status(Transaction&)>;
+  // Runs an operation that reads and changes the array `name` in the transaction, on its pending contents.
+  absl::Status Change(absl::string_view name, Operation operation);
+  // As Change, for one that also makes the array `target`, which must not exist.
+  absl::Status ChangeInto(absl::string_view name, absl::string_view target, Operation operation);
+  absl::Status Remove(absl::string_view name);
+  absl::Status Clear();
+
+  absl::Status Flush();
+  void Rollback();
+
+  BatchStats stats() const;
+  std::vector<std::string> CachedNames() const;
+  std::vector<std::string> DirtyNames() const;
+  std::optional<AnyArray> Cached(absl::string_view name) const;
+  absl::Status Forget(absl::string_view name);
+
+ private:
+  struct Value {
+    AnyArray array;
+    int64_t modified_us = 0;  // when it was saved; meaningless for unchanged ones
+  };
+
+  absl::Status CheckActive() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Starts the transaction, if it has not started yet.
+  absl::Status BeginChanges() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool InMemory(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsDirty(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsPending(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<LazyArray> BelowCache(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Writes a changed array in memory to the transaction, where it stays until the commit. It stays in memory too.
+  absl::Status WriteBack(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DropValue(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void NoteSaved(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Evicts and spills until `incoming` more bytes fit, or nothing more can go.
+  absl::Status MakeRoom(uint64_t incoming) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ForgetAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  mutable absl::Mutex mu_;
+  ArrayStore store_ ABSL_GUARDED_BY(mu_);
+  const ArrayFactory factory_;
+  int depth_ ABSL_GUARDED_BY(mu_) = 0;
+  bool doomed_ ABSL_GUARDED_BY(mu_) = false;
+  bool over_ ABSL_GUARDED_BY(mu_) = false;
+  std::optional<Transaction> transaction_ ABSL_GUARDED_BY(mu_);
+  CachePolicy policy_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, Value> values_ ABSL_GUARDED_BY(mu_);  // the keys are policy_'s
+  // Names saved in this batch, in that order, and as a set.
+  std::vector<std::string> save_order_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_set<std::string> saved_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace numpack
+
+#endif  // NUMPACK_BATCH_BATCH_STATE_H_

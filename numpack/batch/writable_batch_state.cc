@@ -1,0 +1,111 @@
+#include "numpack/batch/writable_batch_state.h"
+
+#include "absl/strings/str_cat.h"
+#include "numpack/base/status_macros.h"
+#include "numpack/core/array_metadata.h"
+#include "numpack/storage/store.h"
+
+namespace numpack {
+
+// Keeps the mapping, and the bytes it shows, for as long as somebody holds the array.
+class WritableBatchState::MappedOwner final : public ArrayOwner {
+ public:
+  explicit MappedOwner(storage::InPlaceMapping mapping) : mapping_(std::move(mapping)) {}
+
+  // Arrays without bytes have an address too; nothing is ever stored there.
+  std::byte* data() {
+    alignas(64) static std::byte nothing[64];
+    return mapping_.region.empty() ? nothing : mapping_.region.data();
+  }
+  // Where the system cannot do that, the memory stays the file's; there is no better end for it.
+  void CutOff() { mapping_.region.MakePrivate().IgnoreError(); }
+
+ private:
+  storage::InPlaceMapping mapping_;
+};
+
+absl::Status WritableBatchState::CheckActive() const {
+  if (!over_) return absl::OkStatus();
+  return absl::FailedPreconditionError("the writable batch is over: begin a new one");
+}
+
+bool WritableBatchState::active() const {
+  absl::MutexLock lock(&mu_);
+  return !over_;
+}
+
+absl::Status WritableBatchState::Join() {
+  absl::MutexLock lock(&mu_);
+  NUMPACK_RETURN_IF_ERROR(CheckActive());
+  ++depth_;
+  return absl::OkStatus();
+}
+
+absl::Status WritableBatchState::Leave() {
+  absl::MutexLock lock(&mu_);
+  NUMPACK_RETURN_IF_ERROR(CheckActive());
+  if (--depth_ > 0) return absl::OkStatus();
+  absl::Status status = Finish();
+  over_ = true;
+  absl::Status closed = store_.Close();
+  return status.ok() ? closed : status;
+}
+
+absl::StatusOr<AnyArray> WritableBatchState::Load(absl::string_view name) {
+  absl::MutexLock lock(&mu_);
+  NUMPACK_RETURN_IF_ERROR(CheckActive());
+  if (const auto it = loaded_.find(name); it != loaded_.end()) return it->second.array;
+  // Looked at first: what is not an array of ours must not be opened for writing.
+  NUMPACK_ASSIGN_OR_RETURN(const ArrayInfo info, store_.Info(name));
+  NUMPACK_ASSIGN_OR_RETURN(storage::InPlaceMapping mapping, store_.storage()->BeginInPlace(name));
+  Loaded loaded;
+  loaded.metadata = mapping.bytes.metadata();
+  loaded.owner = std::make_shared<MappedOwner>(std::move(mapping));
+  NUMPACK_ASSIGN_OR_RETURN(ArrayView view, ArrayView::Contiguous(info.dtype, info.shape, loaded.owner->data()));
+  loaded.array = AnyArray(std::move(view), /*writable=*/true, loaded.owner);
+  return loaded_.emplace(std::string(name), std::move(loaded)).first->second.array;
+}
+
+absl::Status WritableBatchState::Save(absl::string_view name, const ArrayView& view) {
+  absl::MutexLock lock(&mu_);
+  NUMPACK_RETURN_IF_ERROR(CheckActive());
+  const auto it = loaded_.find(name);
+  if (it != loaded_.end()) {
+    const ArrayView& own = it->second.array.view();
+    const bool same_memory = view.data == own.data || view.size() == 0;
+    if (same_memory && view.dtype == own.dtype && view.shape == own.shape && view.IsContiguous()) {
+      return absl::OkStatus();
+    }
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "writable batch mode changes arrays where they lie: '", name,
+      "' is not the array that load returned, or has another shape or dtype. Assign into that array, or save in batch "
+      "mode, where arrays may be new and change their shape"));
+}
+
+std::vector<std::string> WritableBatchState::LoadedNames() const {
+  absl::MutexLock lock(&mu_);
+  std::vector<std::string> names;
+  for (const auto& [name, loaded] : loaded_) names.push_back(name);
+  return names;
+}
+
+absl::Status WritableBatchState::Finish() {
+  if (loaded_.empty()) return absl::OkStatus();
+  absl::Status status;
+  std::vector<storage::Store::InPlaceEnd> ends;
+  for (const auto& [name, loaded] : loaded_) {
+    absl::StatusOr<std::string> metadata = TouchMetadata(loaded.metadata);
+    if (!metadata.ok()) status.Update(metadata.status());
+    ends.push_back({name, metadata.ok() ? *std::move(metadata) : loaded.metadata});
+  }
+  status.Update(store_.storage()->EndInPlace(ends));
+  for (auto& [name, loaded] : loaded_) {
+    loaded.array = AnyArray();
+    if (loaded.owner.use_count() > 1) loaded.owner->CutOff();
+  }
+  loaded_.clear();
+  return status;
+}
+
+}  // namespace numpack

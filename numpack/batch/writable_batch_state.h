@@ -1,0 +1,55 @@
+// WritableBatchState: what a writable batch and the ones nested in it share. Semantics: writable_batch.h.
+#ifndef NUMPACK_BATCH_WRITABLE_BATCH_STATE_H_
+#define NUMPACK_BATCH_WRITABLE_BATCH_STATE_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "numpack/core/array.h"
+#include "numpack/core/array_store.h"
+#include "numpack/core/view.h"
+
+namespace numpack {
+
+class WritableBatchState {
+ public:
+  explicit WritableBatchState(ArrayStore store) : store_(std::move(store)) {}
+
+  absl::Status Join();
+  // The outermost one finishes.
+  absl::Status Leave();
+  bool active() const;
+
+  absl::StatusOr<AnyArray> Load(absl::string_view name);
+  absl::Status Save(absl::string_view name, const ArrayView& view);
+  std::vector<std::string> LoadedNames() const;
+
+ private:
+  class MappedOwner;
+  struct Loaded {
+    AnyArray array;
+    std::shared_ptr<MappedOwner> owner;
+    std::string metadata;  // as stored
+  };
+
+  absl::Status CheckActive() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  mutable absl::Mutex mu_;
+  ArrayStore store_ ABSL_GUARDED_BY(mu_);
+  int depth_ ABSL_GUARDED_BY(mu_) = 0;
+  bool over_ ABSL_GUARDED_BY(mu_) = false;
+  absl::btree_map<std::string, Loaded> loaded_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace numpack
+
+#endif  // NUMPACK_BATCH_WRITABLE_BATCH_STATE_H_

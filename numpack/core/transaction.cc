@@ -1,0 +1,179 @@
+#include "numpack/core/transaction.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "numpack/base/status_macros.h"
+#include "numpack/core/array_metadata.h"
+#include "numpack/core/rows.h"
+
+namespace numpack {
+namespace {
+
+// The message of a failure deep down gets the array's name.
+absl::Status Annotate(absl::string_view name, const absl::Status& status) {
+  if (status.ok() || absl::StrContains(status.message(), absl::StrCat("'", name, "'"))) return status;
+  absl::Status named(status.code(), absl::StrCat("array '", name, "': ", status.message()));
+  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { named.SetPayload(url, payload); });
+  return named;
+}
+
+// The elements of a view in C order: its own memory, or a copy in `*copy` where they are strided.
+absl::StatusOr<absl::Span<const std::byte>> ElementsOf(const ArrayView& view, AnyArray* copy) {
+  const auto bytes = static_cast<size_t>(view.nbytes());
+  if (view.IsContiguous()) return absl::MakeConstSpan(view.data, bytes);
+  NUMPACK_ASSIGN_OR_RETURN(*copy, NewHeapArray(view.dtype, view.shape));
+  CopyElements(view, copy->mutable_data());
+  return absl::MakeConstSpan(copy->data(), bytes);
+}
+
+// What is left of `count` rows when `rows` go, as runs of neighbours [begin, end). Indexes outside are ignored.
+std::vector<std::pair<int64_t, int64_t>> RunsLeft(absl::Span<const int64_t> rows, int64_t count) {
+  std::vector<int64_t> gone;
+  gone.reserve(rows.size());
+  for (const int64_t row : rows) {
+    if (row >= -count && row < count) gone.push_back(row < 0 ? row + count : row);
+  }
+  std::sort(gone.begin(), gone.end());
+  std::vector<std::pair<int64_t, int64_t>> runs;
+  int64_t next = 0;
+  for (const int64_t row : gone) {
+    if (row > next) runs.emplace_back(next, row);
+    next = std::max(next, row + 1);
+  }
+  if (next < count) runs.emplace_back(next, count);
+  return runs;
+}
+
+}  // namespace
+
+bool Transaction::Contains(absl::string_view name) const { return pending_.Contains(name); }
+
+std::vector<std::string> Transaction::List() const { return pending_.List(); }
+
+absl::StatusOr<ArrayInfo> Transaction::Info(absl::string_view name) const {
+  NUMPACK_ASSIGN_OR_RETURN(const storage::PinnedBytes bytes, pending_.Find(name));
+  return InfoOf(name, bytes);
+}
+
+absl::StatusOr<LazyArray> Transaction::Lazy(absl::string_view name) const {
+  NUMPACK_ASSIGN_OR_RETURN(storage::PinnedBytes bytes, pending_.Find(name));
+  NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, InfoOf(name, bytes));
+  return LazyArray(std::move(info), std::move(bytes));
+}
+
+absl::StatusOr<ArrayInfo> Transaction::InfoWithRows(absl::string_view name) const {
+  NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, Info(name));
+  NUMPACK_RETURN_IF_ERROR(Annotate(name, CheckHasRows(info)));
+  return info;
+}
+
+absl::Status Transaction::Put(absl::string_view name, ArrayInfo info, storage::PendingExtent bytes) {
+  info.modified_us = NowMicros();
+  return Annotate(name, pending_.Put(name, std::move(bytes), EncodeMetadata(info)));
+}
+
+absl::Status Transaction::Save(absl::string_view name, const ArrayView& view) {
+  NUMPACK_RETURN_IF_ERROR(Annotate(name, Validate(view)));
+  AnyArray copy;
+  NUMPACK_ASSIGN_OR_RETURN(const absl::Span<const std::byte> elements, ElementsOf(view, &copy));
+  absl::StatusOr<storage::PendingExtent> extent = pending_.Allocate(elements.size());
+  if (!extent.ok()) return Annotate(name, extent.status());
+  NUMPACK_RETURN_IF_ERROR(Annotate(name, extent->Write(0, elements)));
+  return Put(name, ArrayInfo{view.dtype, view.shape, view.nbytes(), 0}, *std::move(extent));
+}
+
+absl::Status Transaction::Append(absl::string_view name, const ArrayView& view) {
+  NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, InfoWithRows(name));
+  NUMPACK_RETURN_IF_ERROR(CheckRowsFit(name, info, view));
+  if (view.shape[0] == 0) return absl::OkStatus();
+  info.shape[0] += view.shape[0];
+  NUMPACK_RETURN_IF_ERROR(Annotate(name, CountElements(info.shape, info.dtype).status()));
+  AnyArray copy;
+  NUMPACK_ASSIGN_OR_RETURN(const absl::Span<const std::byte> elements, ElementsOf(view, &copy));
+  absl::StatusOr<storage::PendingExtent> extent = pending_.Extend(name, {elements});
+  if (!extent.ok()) return Annotate(name, extent.status());
+  return Put(name, std::move(info), *std::move(extent));
+}
+
+absl::Status Transaction::ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows, const ArrayView& view) {
+  NUMPACK_ASSIGN_OR_RETURN(const ArrayInfo info, InfoWithRows(name));
+  NUMPACK_RETURN_IF_ERROR(CheckRowsFit(name, info, view));
+  if (rows.empty()) return absl::OkStatus();
+  if (static_cast<uint64_t>(view.shape[0]) != rows.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("Shape mismatch for array '", name, "': ", rows.size(),
+                                                   " row indexes, but ", view.shape[0], " rows"));
+  }
+  const absl::StatusOr<std::vector<int64_t>> resolved = ResolveRows(rows, info);
+  if (!resolved.ok()) return Annotate(name, resolved.status());
+  // The array as it will be, in memory, so that any order and any number of rows costs one write.
+  NUMPACK_ASSIGN_OR_RETURN(const LazyArray lazy, Lazy(name));
+  NUMPACK_ASSIGN_OR_RETURN(const AnyArray changed, lazy.Load());
+  AnyArray copy;
+  NUMPACK_ASSIGN_OR_RETURN(const absl::Span<const std::byte> elements, ElementsOf(view, &copy));
+  const auto row_bytes = static_cast<size_t>(RowBytes(info));
+  const std::byte* from = elements.data();
+  for (const int64_t row : *resolved) {
+    std::copy_n(from, row_bytes, changed.mutable_data() + static_cast<size_t>(row) * row_bytes);
+    from += row_bytes;
+  }
+  return Save(name, changed.view());
+}
+
+absl::Status Transaction::DropRows(absl::string_view name, absl::Span<const int64_t> rows) {
+  NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, InfoWithRows(name));
+  const std::vector<std::pair<int64_t, int64_t>> runs = RunsLeft(rows, info.shape[0]);
+  int64_t left = 0;
+  for (const auto& [begin, end] : runs) left += end - begin;
+  if (left == info.shape[0]) return absl::OkStatus();
+
+  NUMPACK_ASSIGN_OR_RETURN(const LazyArray lazy, Lazy(name));
+  NUMPACK_ASSIGN_OR_RETURN(const AnyArray old, lazy.View());
+  const auto row_bytes = static_cast<size_t>(RowBytes(info));
+  std::vector<absl::Span<const std::byte>> pieces;
+  pieces.reserve(runs.size());
+  for (const auto& [begin, end] : runs) {
+    if (row_bytes == 0) break;
+    pieces.push_back(absl::MakeConstSpan(old.data() + static_cast<size_t>(begin) * row_bytes,
+                                         static_cast<size_t>(end - begin) * row_bytes));
+  }
+  info.shape[0] = left;
+  info.nbytes = left * static_cast<int64_t>(row_bytes);
+  absl::StatusOr<storage::PendingExtent> extent = pending_.Allocate(static_cast<uint64_t>(info.nbytes));
+  if (!extent.ok()) return Annotate(name, extent.status());
+  NUMPACK_RETURN_IF_ERROR(Annotate(name, extent->Write(0, pieces)));
+  return Put(name, std::move(info), *std::move(extent));
+}
+
+absl::Status Transaction::DropAllRows(absl::string_view name) {
+  NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, InfoWithRows(name));
+  if (info.shape[0] == 0) return absl::OkStatus();
+  info.shape[0] = 0;
+  NUMPACK_ASSIGN_OR_RETURN(storage::PendingExtent nothing, pending_.Allocate(0));
+  return Put(name, std::move(info), std::move(nothing));
+}
+
+absl::Status Transaction::Remove(absl::string_view name) { return pending_.Remove(name); }
+
+absl::Status Transaction::Clear() {
+  for (const std::string& name : List()) NUMPACK_RETURN_IF_ERROR(Remove(name));
+  return absl::OkStatus();
+}
+
+absl::Status Transaction::Clone(absl::string_view source, absl::string_view target) {
+  NUMPACK_ASSIGN_OR_RETURN(const LazyArray lazy, Lazy(source));
+  if (Contains(target)) return absl::AlreadyExistsError(absl::StrCat("array '", target, "' already exists"));
+  NUMPACK_ASSIGN_OR_RETURN(const AnyArray array, lazy.View());
+  return Save(target, array.view());
+}
+
+absl::Status Transaction::Rename(absl::string_view from, absl::string_view to) { return pending_.Rename(from, to); }
+
+absl::Status Transaction::Publish() { return pending_.Publish(); }
+
+absl::Status Transaction::Commit() { return pending_.Commit(); }
+
+}  // namespace numpack

@@ -1,0 +1,87 @@
+#include "numpack/numpack.h"
+
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "numpack/base/status_macros.h"
+#include "numpack/batch/batch_state.h"
+#include "numpack/batch/writable_batch_state.h"
+#include "numpack/native_backend.h"
+
+namespace numpack {
+
+// The batch that is active on a handle, if any. Batches keep themselves alive.
+struct NumPack::Modes {
+  absl::Mutex mu;
+  std::weak_ptr<BatchState> batch ABSL_GUARDED_BY(mu);
+  std::weak_ptr<WritableBatchState> writable ABSL_GUARDED_BY(mu);
+};
+
+namespace {
+
+// The state that is still active.
+template <typename State>
+std::shared_ptr<State> Active(const std::weak_ptr<State>& weak) {
+  std::shared_ptr<State> state = weak.lock();
+  return state != nullptr && state->active() ? state : nullptr;
+}
+
+absl::Status Mixed(const char* active, const char* wanted) {
+  return absl::FailedPreconditionError(absl::StrCat("a ", active, " is active on this handle: end it before beginning a ",
+                                                    wanted, ", or use a second handle on the store"));
+}
+
+}  // namespace
+
+absl::StatusOr<NumPack> NumPack::Open(const std::string& path, const StoreOptions& options) {
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, OpenNativeBackend(path, options.create));
+  return Open(std::move(backend), options);
+}
+
+absl::StatusOr<NumPack> NumPack::Open(std::shared_ptr<Backend> backend, const StoreOptions& options) {
+  NUMPACK_ASSIGN_OR_RETURN(ArrayStore store, ArrayStore::Open(std::move(backend), options));
+  return NumPack(std::move(store));
+}
+
+absl::Status NumPack::Abandon(const std::string& path) {
+  absl::StatusOr<std::shared_ptr<Backend>> backend = OpenNativeBackend(path, /*create_directory=*/false);
+  if (absl::IsNotFound(backend.status())) return absl::OkStatus();
+  if (!backend.ok()) return backend.status();
+  ArrayStore::Abandon(**backend);
+  return absl::OkStatus();
+}
+
+NumPack::NumPack(ArrayStore store) : ArrayStore(std::move(store)), modes_(std::make_unique<Modes>()) {}
+NumPack::NumPack(NumPack&&) noexcept = default;
+NumPack& NumPack::operator=(NumPack&&) noexcept = default;
+NumPack::~NumPack() = default;
+
+absl::StatusOr<Batch> NumPack::BeginBatch(BatchOptions options) {
+  absl::MutexLock lock(&modes_->mu);
+  if (Active(modes_->writable) != nullptr) return Mixed("writable batch", "batch");
+  std::shared_ptr<BatchState> state = Active(modes_->batch);
+  if (state == nullptr) {
+    NUMPACK_ASSIGN_OR_RETURN(ArrayStore handle, Duplicate());
+    state = std::make_shared<BatchState>(std::move(handle), std::move(options));
+    modes_->batch = state;
+  }
+  NUMPACK_RETURN_IF_ERROR(state->Join());
+  return Batch(std::move(state));
+}
+
+absl::StatusOr<WritableBatch> NumPack::BeginWritable() {
+  absl::MutexLock lock(&modes_->mu);
+  if (Active(modes_->batch) != nullptr) return Mixed("batch", "writable batch");
+  std::shared_ptr<WritableBatchState> state = Active(modes_->writable);
+  if (state == nullptr) {
+    NUMPACK_ASSIGN_OR_RETURN(ArrayStore handle, Duplicate());
+    state = std::make_shared<WritableBatchState>(std::move(handle));
+    modes_->writable = state;
+  }
+  NUMPACK_RETURN_IF_ERROR(state->Join());
+  return WritableBatch(std::move(state));
+}
+
+}  // namespace numpack
