@@ -75,7 +75,9 @@ absl::Status UpdateChain::Check(Operation operation, const Operand& operand) con
 
 void UpdateChain::Append(Operation operation, const Operand& operand) {
   if (absl::Status status = Check(operation, operand); !status.ok()) return Fail(std::move(status));
+  if (JoinWithLast(operation, operand)) return;
   Step& step = steps_.emplace_back();
+  step.operation = operation;
   step.kernel = FindKernel(operation, operand.kind, dtype_);
   if (operand.kind == OperandKind::kArray) {
     step.array = static_cast<const std::byte*>(operand.data);
@@ -83,6 +85,21 @@ void UpdateChain::Append(Operation operation, const Operand& operand) {
     step.array = nullptr;
     std::memcpy(step.scalars.data(), operand.data, ScalarCount(operation) * ItemSize(dtype_));
   }
+}
+
+// x * a followed by + b is one kernel with the same two roundings, and one pass over the tile less.
+bool UpdateChain::JoinWithLast(Operation operation, const Operand& operand) {
+  if (steps_.empty() || operation != Operation::kAdd || operand.kind != OperandKind::kScalar) {
+    return false;
+  }
+  Step& last = steps_.back();
+  if (last.operation != Operation::kMultiply || last.array != nullptr) return false;
+  const Kernel joined = FindKernel(Operation::kMultiplyAdd, OperandKind::kScalar, dtype_);
+  if (joined == nullptr) return false;
+  last.operation = Operation::kMultiplyAdd;
+  last.kernel = joined;
+  std::memcpy(last.scalars.data() + ItemSize(dtype_), operand.data, ItemSize(dtype_));
+  return true;
 }
 
 absl::Status UpdateChain::Run() const {

@@ -68,12 +68,14 @@ class UpdateChain {
 
  private:
   struct Step {
+    Operation operation;
     Kernel kernel;
     const std::byte* array;  // null: the scalars below
     alignas(16) std::array<std::byte, 32> scalars;
   };
 
   absl::Status Check(Operation operation, const Operand& operand) const;
+  bool JoinWithLast(Operation operation, const Operand& operand);
   void Update(int64_t begin, int64_t end) const;
   void UpdateTile(int64_t begin, int64_t end) const;
   void UpdateOnManyThreads() const;
