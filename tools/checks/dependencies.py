@@ -47,22 +47,24 @@ ALLOWED = {
     "core": {ABSEIL, "base", "interfaces", "storage"},
     "cache": {ABSEIL, "base"},
     "kernels": {ABSEIL, HIGHWAY, "base", "core headers"},
-    "batch": {ABSEIL, "base", "core", "cache"},
+    # Storage for one thing: the writable mapping of a live extent.
+    "batch": {ABSEIL, "base", "core", "cache", "storage"},
     # The interfaces too: a user's own backend goes into the options of Open().
     "numpack": {ABSEIL, "base", "interfaces", "core", "batch", "kernels", *NATIVE},
-    "python": {ABSEIL, "numpack", "exported", "@system_python"},
+    # The system's error number inside a status, which becomes OSError's errno.
+    "python": {ABSEIL, "numpack", "exported", "@system_python", "//numpack/base:errno_payload"},
     "cli": {ABSEIL, "numpack", "exported"},
     "bench": {ABSEIL, "numpack", "exported", "python"},
     "tests": {ABSEIL, "numpack", "exported", "python", "cli"},
-    "examples": {ABSEIL, "numpack", "exported", "python"},
+    "examples": {ABSEIL, "numpack", "exported", "python", "top"},
     "top": {"numpack"},
 }
-# Targets of core that kernels may use: dtype and view headers, no store.
-CORE_HEADERS = {"dtype", "shape", "view"}
+# Targets of core that kernels may use: types and views of arrays, no store.
+CORE_HEADERS = {"dtype", "shape", "view", "array"}
 # Groups whose testonly targets may look at any layer of the library.
 INSPECTORS = {"bench", "tests"}
 # Groups whose testonly targets may pick a backend to run on.
-ABOVE_BACKENDS = {"storage", "core", "batch", "numpack", "bench", "tests"}
+ABOVE_BACKENDS = {"testing", "storage", "core", "batch", "numpack", "bench", "tests"}
 
 
 class Target:
@@ -83,17 +85,25 @@ def group_of(package):
     return None
 
 
+def bazel_query(expression, *options):
+    command = ["bazel", *STARTUP, "query", "--noshow_progress", "--noimplicit_deps"]
+    return subprocess.run(
+        [*command, *options, expression], check=True, stdout=subprocess.PIPE
+    ).stdout
+
+
 def query():
     """{label: Target} of all our rules."""
-    options = ["--noshow_progress", "--noimplicit_deps", "--output=xml"]
-    command = ["bazel", *STARTUP, "query", *options, "kind(rule, //...)"]
-    xml = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    # The XML does not show what a package's defaults set.
+    labels = bazel_query("attr(testonly, 1, //...)").decode().split()
+    testonly_targets = {canonical(label) for label in labels}
+    xml = bazel_query("kind(rule, //...)", "--output=xml")
     targets = {}
     # Bazel says XML 1.1, which Python's parser refuses.
     xml = xml.replace(b'version="1.1"', b'version="1.0"', 1)
     for rule in ElementTree.fromstring(xml).iter("rule"):
-        testonly = rule.find("boolean[@name='testonly'][@value='true']") is not None
         label = canonical(rule.get("name"))
+        testonly = label in testonly_targets
         targets[label] = Target(
             label,
             rule.get("class"),
@@ -135,7 +145,7 @@ def allowed(target, other, targets, exported):
         return True
     if "exported" in permitted and other in exported:
         return True
-    return group in permitted
+    return group in permitted or other in permitted
 
 
 def picks_native(target):
