@@ -1,4 +1,5 @@
-// The backend of the system that the library was built for. The one place that chooses: //numpack:native_backend.
+// The backend of the system that the library was built for. The one place that chooses:
+// //numpack:native_backend.
 #ifndef NUMPACK_NATIVE_BACKEND_H_
 #define NUMPACK_NATIVE_BACKEND_H_
 
@@ -10,9 +11,10 @@
 
 namespace numpack {
 
-// Opens the directory `path` (UTF-8). NotFound when it is absent and not to be created; FailedPrecondition when it is
-// no directory.
-absl::StatusOr<std::shared_ptr<Backend>> OpenNativeBackend(const std::string& path, bool create_directory);
+// Opens the directory `path` (UTF-8). NotFound when it is absent and not to be created;
+// FailedPrecondition when it is no directory.
+absl::StatusOr<std::shared_ptr<Backend>> OpenNativeBackend(const std::string& path,
+                                                           bool create_directory);
 
 }  // namespace numpack
 

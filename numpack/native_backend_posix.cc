@@ -7,7 +7,8 @@
 
 namespace numpack {
 
-absl::StatusOr<std::shared_ptr<Backend>> OpenNativeBackend(const std::string& path, bool create_directory) {
+absl::StatusOr<std::shared_ptr<Backend>> OpenNativeBackend(const std::string& path,
+                                                           bool create_directory) {
   return OpenPosixMmapBackend(path, PosixMmapOptions{create_directory});
 }
 

@@ -10,7 +10,8 @@ namespace numpack {
 // Until numpack/backends/win32_mmap is there, a store on Windows needs a backend of the caller's.
 absl::StatusOr<std::shared_ptr<Backend>> OpenNativeBackend(const std::string&, bool) {
   return absl::UnimplementedError(
-      "this version has no backend for Windows files: pass a Backend to NumPack::Open, such as NewMemoryBackend()");
+      "this version has no backend for Windows files: pass a Backend to NumPack::Open, such as "
+      "NewMemoryBackend()");
 }
 
 }  // namespace numpack

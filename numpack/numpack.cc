@@ -29,31 +29,36 @@ std::shared_ptr<State> Active(const std::weak_ptr<State>& weak) {
 }
 
 absl::Status Mixed(const char* active, const char* wanted) {
-  return absl::FailedPreconditionError(absl::StrCat("a ", active, " is active on this handle: end it before beginning a ",
-                                                    wanted, ", or use a second handle on the store"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("a ", active, " is active on this handle: end it before beginning a ", wanted,
+                   ", or use a second handle on the store"));
 }
 
 }  // namespace
 
 absl::StatusOr<NumPack> NumPack::Open(const std::string& path, const StoreOptions& options) {
-  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, OpenNativeBackend(path, options.create));
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend,
+                           OpenNativeBackend(path, options.create));
   return Open(std::move(backend), options);
 }
 
-absl::StatusOr<NumPack> NumPack::Open(std::shared_ptr<Backend> backend, const StoreOptions& options) {
+absl::StatusOr<NumPack> NumPack::Open(std::shared_ptr<Backend> backend,
+                                      const StoreOptions& options) {
   NUMPACK_ASSIGN_OR_RETURN(ArrayStore store, ArrayStore::Open(std::move(backend), options));
   return NumPack(std::move(store));
 }
 
 absl::Status NumPack::Abandon(const std::string& path) {
-  absl::StatusOr<std::shared_ptr<Backend>> backend = OpenNativeBackend(path, /*create_directory=*/false);
+  absl::StatusOr<std::shared_ptr<Backend>> backend =
+      OpenNativeBackend(path, /*create_directory=*/false);
   if (absl::IsNotFound(backend.status())) return absl::OkStatus();
   if (!backend.ok()) return backend.status();
   ArrayStore::Abandon(**backend);
   return absl::OkStatus();
 }
 
-NumPack::NumPack(ArrayStore store) : ArrayStore(std::move(store)), modes_(std::make_unique<Modes>()) {}
+NumPack::NumPack(ArrayStore store)
+    : ArrayStore(std::move(store)), modes_(std::make_unique<Modes>()) {}
 NumPack::NumPack(NumPack&&) noexcept = default;
 NumPack& NumPack::operator=(NumPack&&) noexcept = default;
 NumPack::~NumPack() = default;

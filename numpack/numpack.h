@@ -23,11 +23,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "numpack/backends/backend.h"       // IWYU pragma: export
-#include "numpack/batch/batch.h"            // IWYU pragma: export
-#include "numpack/batch/writable_batch.h"   // IWYU pragma: export
-#include "numpack/core/array_store.h"       // IWYU pragma: export
-#include "numpack/kernels/in_place.h"       // IWYU pragma: export
+#include "numpack/backends/backend.h"      // IWYU pragma: export
+#include "numpack/batch/batch.h"           // IWYU pragma: export
+#include "numpack/batch/writable_batch.h"  // IWYU pragma: export
+#include "numpack/core/array_store.h"      // IWYU pragma: export
+#include "numpack/kernels/in_place.h"      // IWYU pragma: export
 
 namespace numpack {
 
@@ -38,18 +38,21 @@ class NumPack : public ArrayStore {
   // Errors: ArrayStore::Open; FailedPrecondition when `path` is a file.
   static absl::StatusOr<NumPack> Open(const std::string& path, const StoreOptions& options = {});
   // In a backend of the caller's.
-  static absl::StatusOr<NumPack> Open(std::shared_ptr<Backend> backend, const StoreOptions& options = {});
+  static absl::StatusOr<NumPack> Open(std::shared_ptr<Backend> backend,
+                                      const StoreOptions& options = {});
 
-  // Makes every open handle of this process on the store at `path` fail with FailedPrecondition from now on, so
-  // that the directory can be removed or replaced without one of them writing to it. OK when there is none.
+  // Makes every open handle of this process on the store at `path` fail with FailedPrecondition
+  // from now on, so that the directory can be removed or replaced without one of them writing to
+  // it. OK when there is none.
   static absl::Status Abandon(const std::string& path);
 
   NumPack(NumPack&&) noexcept;
   NumPack& operator=(NumPack&&) noexcept;
   ~NumPack();
 
-  // One batch mode at a time for each handle: a batch begun while one of the same kind is active joins it, and
-  // its options are ignored; FailedPrecondition while one of the other kind is active.
+  // One batch mode at a time for each handle: a batch begun while one of the same kind is active
+  // joins it, and its options are ignored; FailedPrecondition while one of the other kind is
+  // active.
   absl::StatusOr<Batch> BeginBatch(BatchOptions options = {});
   absl::StatusOr<WritableBatch> BeginWritable();
 

@@ -44,15 +44,16 @@ class NumPackTest : public testing::TestWithParam<Place> {
  protected:
   void SetUp() override {
     if (GetParam() == Place::kMemory) backend_ = NewMemoryBackend();
-    path_ = absl::StrCat(testing::TempDir(), "/numpack_test_", testing::UnitTest::GetInstance()->random_seed(), "_",
+    path_ = absl::StrCat(testing::TempDir(), "/numpack_test_",
+                         testing::UnitTest::GetInstance()->random_seed(), "_",
                          reinterpret_cast<uintptr_t>(this), "_",
                          testing::UnitTest::GetInstance()->current_test_info()->line());
     Reopen();
   }
 
   NumPack Open(const StoreOptions& options = {}) {
-    absl::StatusOr<NumPack> store =
-        GetParam() == Place::kMemory ? NumPack::Open(backend_, options) : NumPack::Open(path_, options);
+    absl::StatusOr<NumPack> store = GetParam() == Place::kMemory ? NumPack::Open(backend_, options)
+                                                                 : NumPack::Open(path_, options);
     EXPECT_OK(store.status());
     return *std::move(store);
   }
@@ -81,9 +82,14 @@ TEST_P(NumPackTest, SaveLoadReopen) {
 }
 
 TEST_P(NumPackTest, AllSizesAndShapesSurvive) {
-  std::vector<std::pair<std::string, Shape>> shapes = {
-      {"0-d", {}}, {"empty", {0}}, {"empty rows", {0, 3}}, {"empty columns", {3, 0}}, {"page", {1024}},
-      {"packed", {200, 250}}, {"own segment", {300, 400}}, {"large", {3, 1000, 1000}}};
+  std::vector<std::pair<std::string, Shape>> shapes = {{"0-d", {}},
+                                                       {"empty", {0}},
+                                                       {"empty rows", {0, 3}},
+                                                       {"empty columns", {3, 0}},
+                                                       {"page", {1024}},
+                                                       {"packed", {200, 250}},
+                                                       {"own segment", {300, 400}},
+                                                       {"large", {3, 1000, 1000}}};
   for (const auto& [name, shape] : shapes) {
     size_t n = 1;
     for (const int64_t axis : shape) n *= static_cast<size_t>(axis);
@@ -102,8 +108,9 @@ TEST_P(NumPackTest, AllSizesAndShapesSurvive) {
 }
 
 TEST_P(NumPackTest, NamesAreKeptAndNeverReachTheFileSystem) {
-  const std::vector<std::string> names = {"../x", "a/b",  "CON", std::string(300, 'n'), "\xF0\x9F\x90\x8D",
-                                          ".",    "nul.", " ",   std::string("a\0b", 3), "log.1"};
+  const std::vector<std::string> names = {
+      "../x", "a/b",  "CON", std::string(300, 'n'),  "\xF0\x9F\x90\x8D",
+      ".",    "nul.", " ",   std::string("a\0b", 3), "log.1"};
   std::vector<float> values = Iota(3);
   for (const std::string& name : names) ASSERT_OK(store_->Save(name, MakeView(values)));
   EXPECT_EQ(store_->Save("", MakeView(values)).code(), absl::StatusCode::kInvalidArgument);
@@ -141,18 +148,24 @@ TEST_P(NumPackTest, AppendReplaceDrop) {
   std::vector<float> rows = {-1, -2, -3, -4, -5, -6};
   ASSERT_OK(store_->ReplaceRows("a", {7, 0, -1}, *Erase(MakeView(rows, {3, 2}))));
   ASSERT_OK(store_->DropRows("a", {1, 2, 3, 3, -2, 1000}));
-  const std::vector<float> expected = {-3, -4, 8, 9, 10, 11, 12, 13, -1, -2, 16, 17, 18, 19, -5, -6};
+  const std::vector<float> expected = {-3, -4, 8,  9,  10, 11, 12, 13,
+                                       -1, -2, 16, 17, 18, 19, -5, -6};
   EXPECT_EQ(ToVector(store_->Load<float>("a")), expected);
   Reopen();
   EXPECT_EQ(ToVector(store_->Load<float>("a")), expected);
 
-  EXPECT_TRUE(absl::StrContains(store_->Append("a", MakeView(more)).message(), "Dimension mismatch"));
-  EXPECT_TRUE(absl::StrContains(store_->Append("a", MakeView(more, {1, 4})).message(), "Shape mismatch"));
+  EXPECT_TRUE(
+      absl::StrContains(store_->Append("a", MakeView(more)).message(), "Dimension mismatch"));
+  EXPECT_TRUE(
+      absl::StrContains(store_->Append("a", MakeView(more, {1, 4})).message(), "Shape mismatch"));
   std::vector<double> doubles(2);
-  EXPECT_TRUE(absl::StrContains(store_->Append("a", MakeView(doubles, {1, 2})).message(), "Dtype mismatch"));
-  EXPECT_EQ(store_->ReplaceRows("a", {8}, *Erase(MakeView(more, {1, 4}))).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(absl::StrContains(store_->Append("a", MakeView(doubles, {1, 2})).message(),
+                                "Dtype mismatch"));
+  EXPECT_EQ(store_->ReplaceRows("a", {8}, *Erase(MakeView(more, {1, 4}))).code(),
+            absl::StatusCode::kInvalidArgument);
   std::vector<float> one = {1, 2};
-  EXPECT_EQ(store_->ReplaceRows("a", {8}, *Erase(MakeView(one, {1, 2}))).code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(store_->ReplaceRows("a", {8}, *Erase(MakeView(one, {1, 2}))).code(),
+            absl::StatusCode::kOutOfRange);
 }
 
 TEST_P(NumPackTest, AppendingManyRowsGrowsInPlace) {
@@ -186,12 +199,14 @@ TEST_P(NumPackTest, StridedViewsAreStoredInLogicalOrder) {
   std::swap(view.shape[0], view.shape[1]);  // transposed: (4, 3)
   std::swap(view.strides[0], view.strides[1]);
   ASSERT_OK(store_->Save("t", view));
-  EXPECT_EQ(ToVector(store_->Load<float>("t")), (std::vector<float>{0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11}));
+  EXPECT_EQ(ToVector(store_->Load<float>("t")),
+            (std::vector<float>{0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11}));
   ArrayView reversed = *Erase(MakeView(values));
   reversed.data += 11 * sizeof(float);
   reversed.strides[0] = -static_cast<int64_t>(sizeof(float));
   ASSERT_OK(store_->Save("r", reversed));
-  EXPECT_EQ(ToVector(store_->Load<float>("r")), (std::vector<float>{11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}));
+  EXPECT_EQ(ToVector(store_->Load<float>("r")),
+            (std::vector<float>{11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}));
 }
 
 TEST_P(NumPackTest, HandlesShareOneState) {
@@ -286,7 +301,8 @@ TEST_P(NumPackTest, BatchUnderALimitSpillsAndStaysRight) {
   ASSERT_OK(batch->Commit());
   EXPECT_EQ(store_->storage()->stats().commits, commits + 1);
   for (int i = 0; i < kArrays; ++i) {
-    EXPECT_EQ(ToVector(store_->Load<float>(absl::StrCat("a", i))), Iota(kElements, static_cast<float>(i + 3)));
+    EXPECT_EQ(ToVector(store_->Load<float>(absl::StrCat("a", i))),
+              Iota(kElements, static_cast<float>(i + 3)));
   }
 }
 
@@ -363,7 +379,8 @@ TEST_P(NumPackTest, WritableBatchChangesTheFile) {
     ASSERT_OK(InPlace(*array).Add(1.0f).Run());
     EXPECT_EQ(ToVector(store_->Load<float>("a")), Iota(n, 1));  // visible at once
     EXPECT_OK(writable->Save("a", *Erase(array->view())));
-    EXPECT_EQ(writable->Save("a", *Erase(MakeView(values))).code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(writable->Save("a", *Erase(MakeView(values))).code(),
+              absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(store_->Append("a", MakeView(values)).code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_OK(store_->Append("b", MakeView(neighbour)));
     EXPECT_EQ(store_->BeginBatch().status().code(), absl::StatusCode::kFailedPrecondition);

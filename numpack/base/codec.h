@@ -1,7 +1,7 @@
 // Little-endian encoding, and a reader for untrusted bytes.
 //
-// Every number in a store's files is written by Encoder and read by Decoder, so bounds are checked in one
-// place and files are the same on every machine.
+// Every number in a store's files is written by Encoder and read by Decoder, so bounds are checked
+// in one place and files are the same on every machine.
 #ifndef NUMPACK_BASE_CODEC_H_
 #define NUMPACK_BASE_CODEC_H_
 
@@ -36,8 +36,9 @@ class Encoder {
   std::string* out_;
 };
 
-// Reads from the front of a buffer. Reading past the end yields zeros (an empty string) and sets failed();
-// check it once at the end, and before trusting a count. Never reads outside the buffer. Not thread-safe.
+// Reads from the front of a buffer. Reading past the end yields zeros (an empty string) and sets
+// failed(); check it once at the end, and before trusting a count. Never reads outside the buffer.
+// Not thread-safe.
 class Decoder {
  public:
   explicit Decoder(absl::string_view bytes) : rest_(bytes) {}

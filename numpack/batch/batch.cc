@@ -44,7 +44,9 @@ absl::Status Batch::Save(absl::string_view name, AnyArray array) {
 
 bool Batch::Contains(absl::string_view name) { return state_ != nullptr && state_->Contains(name); }
 
-std::vector<std::string> Batch::List() { return state_ == nullptr ? std::vector<std::string>() : state_->List(); }
+std::vector<std::string> Batch::List() {
+  return state_ == nullptr ? std::vector<std::string>() : state_->List();
+}
 
 absl::StatusOr<ArrayInfo> Batch::Info(absl::string_view name) {
   if (state_ == nullptr) return Over();
@@ -53,22 +55,27 @@ absl::StatusOr<ArrayInfo> Batch::Info(absl::string_view name) {
 
 absl::Status Batch::Append(absl::string_view name, const ArrayView& view) {
   if (state_ == nullptr) return Over();
-  return state_->Change(name, [&](Transaction& transaction) { return transaction.Append(name, view); });
+  return state_->Change(name,
+                        [&](Transaction& transaction) { return transaction.Append(name, view); });
 }
 
-absl::Status Batch::ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows, const ArrayView& view) {
+absl::Status Batch::ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows,
+                                const ArrayView& view) {
   if (state_ == nullptr) return Over();
-  return state_->Change(name, [&](Transaction& transaction) { return transaction.ReplaceRows(name, rows, view); });
+  return state_->Change(
+      name, [&](Transaction& transaction) { return transaction.ReplaceRows(name, rows, view); });
 }
 
 absl::Status Batch::DropRows(absl::string_view name, absl::Span<const int64_t> rows) {
   if (state_ == nullptr) return Over();
-  return state_->Change(name, [&](Transaction& transaction) { return transaction.DropRows(name, rows); });
+  return state_->Change(name,
+                        [&](Transaction& transaction) { return transaction.DropRows(name, rows); });
 }
 
 absl::Status Batch::DropAllRows(absl::string_view name) {
   if (state_ == nullptr) return Over();
-  return state_->Change(name, [&](Transaction& transaction) { return transaction.DropAllRows(name); });
+  return state_->Change(name,
+                        [&](Transaction& transaction) { return transaction.DropAllRows(name); });
 }
 
 absl::Status Batch::Remove(absl::string_view name) {
@@ -83,13 +90,14 @@ absl::Status Batch::Clear() {
 
 absl::Status Batch::Clone(absl::string_view source, absl::string_view target) {
   if (state_ == nullptr) return Over();
-  return state_->ChangeInto(source, target,
-                            [&](Transaction& transaction) { return transaction.Clone(source, target); });
+  return state_->ChangeInto(
+      source, target, [&](Transaction& transaction) { return transaction.Clone(source, target); });
 }
 
 absl::Status Batch::Rename(absl::string_view from, absl::string_view to) {
   if (state_ == nullptr) return Over();
-  return state_->ChangeInto(from, to, [&](Transaction& transaction) { return transaction.Rename(from, to); });
+  return state_->ChangeInto(from, to,
+                            [&](Transaction& transaction) { return transaction.Rename(from, to); });
 }
 
 absl::Status Batch::Flush() {

@@ -4,13 +4,15 @@
 //   Save                   keeps a reference to the given array; nothing is written yet
 //   Commit                 publishes all saved arrays and other changes as one commit record
 //
-// Every other operation sees the pending state and takes part in the same commit. An array that was loaded and
-// changed but never saved is not published. The caller may go on changing a saved array until the commit.
+// Every other operation sees the pending state and takes part in the same commit. An array that was
+// loaded and changed but never saved is not published. The caller may go on changing a saved array
+// until the commit.
 //
 // The batch holds the store's writer lock from its first change on; readers are never blocked.
-// `memory_limit_bytes` bounds the arrays kept in memory: least recently used ones go first, unchanged ones are
-// dropped, changed ones are written to space that no commit names yet ("spilled") and read back on demand. Arrays
-// that somebody outside the batch still holds cannot be freed; they are counted in BatchStats::pinned_bytes.
+// `memory_limit_bytes` bounds the arrays kept in memory: least recently used ones go first,
+// unchanged ones are dropped, changed ones are written to space that no commit names yet
+// ("spilled") and read back on demand. Arrays that somebody outside the batch still holds cannot be
+// freed; they are counted in BatchStats::pinned_bytes.
 //
 // Thread-safe; storing into one array from two threads is the caller's business.
 // Errors: as transaction.h; FailedPrecondition once the batch is over.
@@ -38,8 +40,8 @@ namespace numpack {
 struct BatchOptions {
   // Most bytes of arrays to keep in memory. Default: no limit.
   std::optional<uint64_t> memory_limit_bytes;
-  // Makes the arrays that Load returns. Default: heap memory. Called with the batch's lock held, so it must
-  // not wait for a thread that uses the batch.
+  // Makes the arrays that Load returns. Default: heap memory. Called with the batch's lock held, so
+  // it must not wait for a thread that uses the batch.
   ArrayFactory factory = NewHeapArray;
 };
 
@@ -82,10 +84,11 @@ class Batch {
   std::vector<std::string> List();
   absl::StatusOr<ArrayInfo> Info(absl::string_view name);
 
-  // As in transaction.h, on the pending state. The array that Load returned before is no longer linked to the
-  // name afterwards: load again.
+  // As in transaction.h, on the pending state. The array that Load returned before is no longer
+  // linked to the name afterwards: load again.
   absl::Status Append(absl::string_view name, const ArrayView& view);
-  absl::Status ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows, const ArrayView& view);
+  absl::Status ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows,
+                           const ArrayView& view);
   absl::Status DropRows(absl::string_view name, absl::Span<const int64_t> rows);
   absl::Status DropAllRows(absl::string_view name);
   absl::Status Remove(absl::string_view name);
@@ -99,8 +102,8 @@ class Batch {
   // Forgets all pending changes, empties the cache and releases the writer lock; the batch goes on.
   void Rollback();
 
-  // Ends the batch and publishes, unless it is nested: then the outermost Commit publishes. On an error nothing
-  // is published, the stored state is what it was, and the message names the array.
+  // Ends the batch and publishes, unless it is nested: then the outermost Commit publishes. On an
+  // error nothing is published, the stored state is what it was, and the message names the array.
   // Aborted: a nested batch was destroyed without Commit, which discards the whole.
   absl::Status Commit();
 
@@ -110,7 +113,8 @@ class Batch {
   std::vector<std::string> DirtyNames() const;   // saved and not yet published
   // The array in memory under that name, if any; counts neither as a use nor as a hit.
   std::optional<AnyArray> Cached(absl::string_view name) const;
-  // Forgets the array in memory; a pending change survives (it is spilled), the next Load makes a new array.
+  // Forgets the array in memory; a pending change survives (it is spilled), the next Load makes a
+  // new array.
   absl::Status Forget(absl::string_view name);
 
  private:

@@ -11,13 +11,16 @@ namespace {
 
 // Whether freeing our reference would free no memory, because somebody else has one.
 bool HeldElsewhere(const AnyArray& array) {
-  return array.owner() == nullptr || array.owner().use_count() > 1 || array.owner()->HeldElsewhere();
+  return array.owner() == nullptr || array.owner().use_count() > 1 ||
+         array.owner()->HeldElsewhere();
 }
 
 }  // namespace
 
 BatchState::BatchState(ArrayStore store, BatchOptions options)
-    : store_(std::move(store)), factory_(std::move(options.factory)), policy_(options.memory_limit_bytes) {}
+    : store_(std::move(store)),
+      factory_(std::move(options.factory)),
+      policy_(options.memory_limit_bytes) {}
 
 absl::Status BatchState::CheckActive() const {
   if (!over_) return absl::OkStatus();
@@ -45,7 +48,8 @@ absl::Status BatchState::Leave(bool commit) {
   if (!doomed_) {
     status = Publish();
   } else if (commit) {
-    status = absl::AbortedError("a nested batch was destroyed without Commit: nothing of the batch was published");
+    status = absl::AbortedError(
+        "a nested batch was destroyed without Commit: nothing of the batch was published");
   }
   over_ = true;
   transaction_.reset();
@@ -67,7 +71,8 @@ bool BatchState::InMemory(absl::string_view name) const { return values_.contain
 bool BatchState::IsDirty(absl::string_view name) const { return policy_.IsDirty(name); }
 
 bool BatchState::IsPending(absl::string_view name) const {
-  return IsDirty(name) || (transaction_.has_value() ? transaction_->Contains(name) : store_.Contains(name));
+  return IsDirty(name) ||
+         (transaction_.has_value() ? transaction_->Contains(name) : store_.Contains(name));
 }
 
 absl::StatusOr<LazyArray> BatchState::BelowCache(absl::string_view name) const {
@@ -102,7 +107,8 @@ absl::Status BatchState::Save(absl::string_view name, AnyArray array) {
   DropValue(name);  // the array it replaces need not make room
   if (policy_.Fits(bytes)) {
     NUMPACK_RETURN_IF_ERROR(MakeRoom(bytes));
-    if (policy_.Insert(name, bytes, /*dirty=*/true)) values_[name] = Value{std::move(array), NowMicros()};
+    if (policy_.Insert(name, bytes, /*dirty=*/true))
+      values_[name] = Value{std::move(array), NowMicros()};
   } else {
     NUMPACK_RETURN_IF_ERROR(transaction_->Save(name, array.view()));
   }
@@ -160,7 +166,8 @@ absl::StatusOr<ArrayInfo> BatchState::Info(absl::string_view name) {
   NUMPACK_RETURN_IF_ERROR(CheckActive());
   if (IsDirty(name)) {
     const Value& value = values_.find(name)->second;
-    return ArrayInfo{value.array.dtype(), value.array.shape(), value.array.nbytes(), value.modified_us};
+    return ArrayInfo{value.array.dtype(), value.array.shape(), value.array.nbytes(),
+                     value.modified_us};
   }
   return transaction_.has_value() ? transaction_->Info(name) : store_.Info(name);
 }
@@ -175,7 +182,8 @@ absl::Status BatchState::Change(absl::string_view name, Operation operation) {
   return absl::OkStatus();
 }
 
-absl::Status BatchState::ChangeInto(absl::string_view name, absl::string_view target, Operation operation) {
+absl::Status BatchState::ChangeInto(absl::string_view name, absl::string_view target,
+                                    Operation operation) {
   absl::MutexLock lock(&mu_);
   NUMPACK_RETURN_IF_ERROR(BeginChanges());
   if (IsPending(name) && IsPending(target)) {

@@ -1,8 +1,9 @@
 // BatchState: what a batch and the batches nested in it share. Semantics: batch.h.
 //
-// It is a cache over a transaction. Arrays in memory are `values_`; which of them to keep is CachePolicy's to say.
-// Everything else that is pending, spilled arrays included, is in the transaction, which exists from the first change
-// on. Operations other than Load and Save are the transaction's: a changed array in memory is written there first.
+// It is a cache over a transaction. Arrays in memory are `values_`; which of them to keep is
+// CachePolicy's to say. Everything else that is pending, spilled arrays included, is in the
+// transaction, which exists from the first change on. Operations other than Load and Save are the
+// transaction's: a changed array in memory is written there first.
 #ifndef NUMPACK_BATCH_BATCH_STATE_H_
 #define NUMPACK_BATCH_BATCH_STATE_H_
 
@@ -35,7 +36,8 @@ class BatchState {
 
   // Nesting. FailedPrecondition once the outermost batch has ended.
   absl::Status Join();
-  // Leave with `commit`: the outermost publishes. Without: the whole batch is doomed, and the outermost discards.
+  // Leave with `commit`: the outermost publishes. Without: the whole batch is doomed, and the
+  // outermost discards.
   absl::Status Leave(bool commit);
   bool active() const;
 
@@ -47,7 +49,8 @@ class BatchState {
   absl::StatusOr<ArrayInfo> Info(absl::string_view name);
 
   using Operation = absl::FunctionRef<absl::Status(Transaction&)>;
-  // Runs an operation that reads and changes the array `name` in the transaction, on its pending contents.
+  // Runs an operation that reads and changes the array `name` in the transaction, on its pending
+  // contents.
   absl::Status Change(absl::string_view name, Operation operation);
   // As Change, for one that also makes the array `target`, which must not exist.
   absl::Status ChangeInto(absl::string_view name, absl::string_view target, Operation operation);
@@ -75,8 +78,10 @@ class BatchState {
   bool InMemory(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool IsDirty(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool IsPending(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::StatusOr<LazyArray> BelowCache(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Writes a changed array in memory to the transaction, where it stays until the commit. It stays in memory too.
+  absl::StatusOr<LazyArray> BelowCache(absl::string_view name) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Writes a changed array in memory to the transaction, where it stays until the commit. It stays
+  // in memory too.
   absl::Status WriteBack(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DropValue(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void NoteSaved(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

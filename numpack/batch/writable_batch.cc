@@ -7,11 +7,14 @@
 namespace numpack {
 namespace {
 
-absl::Status Over() { return absl::FailedPreconditionError("the writable batch is over: begin a new one"); }
+absl::Status Over() {
+  return absl::FailedPreconditionError("the writable batch is over: begin a new one");
+}
 
 }  // namespace
 
-WritableBatch::WritableBatch(std::shared_ptr<WritableBatchState> state) : state_(std::move(state)) {}
+WritableBatch::WritableBatch(std::shared_ptr<WritableBatchState> state)
+    : state_(std::move(state)) {}
 
 WritableBatch& WritableBatch::operator=(WritableBatch&& other) noexcept {
   std::swap(state_, other.state_);

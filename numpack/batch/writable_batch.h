@@ -1,16 +1,17 @@
 // WritableBatch: stored arrays as writable memory, mapped straight from the files.
 //
-// Load returns the file's own bytes: no copy, the same array each time, and every store through it is a change of
-// the stored array, visible at once to all readers of the process. Nothing needs to be saved; Finish flushes.
-// Shapes and dtypes cannot change here; Batch is the mode for that.
+// Load returns the file's own bytes: no copy, the same array each time, and every store through it
+// is a change of the stored array, visible at once to all readers of the process. Nothing needs to
+// be saved; Finish flushes. Shapes and dtypes cannot change here; Batch is the mode for that.
 //
-// In-place changes are not atomic: after a crash in the middle an array may be a mixture of old and new elements.
-// The store itself stays sound, and ArrayStore::Interrupted names the arrays concerned.
-// Blocks are reserved before an array is handed out, so a full disk is an error of Load, not a signal later.
-// Until Finish, other changes to the arrays handed out are FailedPrecondition; other arrays are free.
+// In-place changes are not atomic: after a crash in the middle an array may be a mixture of old and
+// new elements. The store itself stays sound, and ArrayStore::Interrupted names the arrays
+// concerned. Blocks are reserved before an array is handed out, so a full disk is an error of Load,
+// not a signal later. Until Finish, other changes to the arrays handed out are FailedPrecondition;
+// other arrays are free.
 //
-// An array kept after the end stays valid memory: its pages are cut off from the file where the system can do that,
-// so stores through it stay in the process.
+// An array kept after the end stays valid memory: its pages are cut off from the file where the
+// system can do that, so stores through it stay in the process.
 //
 // Thread-safe; storing into one array from two threads is the caller's business.
 #ifndef NUMPACK_BATCH_WRITABLE_BATCH_H_
@@ -33,7 +34,8 @@ class WritableBatchState;
 
 class WritableBatch {
  public:
-  // For NumPack::BeginWritable. Starts a writable batch, or joins the one that `state` is (a nested one).
+  // For NumPack::BeginWritable. Starts a writable batch, or joins the one that `state` is (a nested
+  // one).
   explicit WritableBatch(std::shared_ptr<WritableBatchState> state);
   WritableBatch(WritableBatch&&) noexcept = default;
   WritableBatch& operator=(WritableBatch&& other) noexcept;
@@ -49,16 +51,16 @@ class WritableBatch {
     return array->As<T>();
   }
 
-  // OK, and nothing else, when `view` is the memory that Load returned for `name`. FailedPrecondition otherwise:
-  // other values, shapes and dtypes need a Batch.
+  // OK, and nothing else, when `view` is the memory that Load returned for `name`.
+  // FailedPrecondition otherwise: other values, shapes and dtypes need a Batch.
   absl::Status Save(absl::string_view name, const ArrayView& view);
 
   // Names handed out so far.
   std::vector<std::string> LoadedNames() const;
 
-  // Ends the batch: flushes the changes (durably, unless durability is kNone) and cuts the arrays off from the
-  // files. A nested batch leaves that to the outermost. Every array is finished even if an earlier one fails; the
-  // first error is returned.
+  // Ends the batch: flushes the changes (durably, unless durability is kNone) and cuts the arrays
+  // off from the files. A nested batch leaves that to the outermost. Every array is finished even
+  // if an earlier one fails; the first error is returned.
   absl::Status Finish();
 
  private:

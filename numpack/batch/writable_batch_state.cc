@@ -61,7 +61,8 @@ absl::StatusOr<AnyArray> WritableBatchState::Load(absl::string_view name) {
   Loaded loaded;
   loaded.metadata = mapping.bytes.metadata();
   loaded.owner = std::make_shared<MappedOwner>(std::move(mapping));
-  NUMPACK_ASSIGN_OR_RETURN(ArrayView view, ArrayView::Contiguous(info.dtype, info.shape, loaded.owner->data()));
+  NUMPACK_ASSIGN_OR_RETURN(ArrayView view,
+                           ArrayView::Contiguous(info.dtype, info.shape, loaded.owner->data()));
   loaded.array = AnyArray(std::move(view), /*writable=*/true, loaded.owner);
   return loaded_.emplace(std::string(name), std::move(loaded)).first->second.array;
 }
@@ -77,10 +78,11 @@ absl::Status WritableBatchState::Save(absl::string_view name, const ArrayView& v
       return absl::OkStatus();
     }
   }
-  return absl::FailedPreconditionError(absl::StrCat(
-      "writable batch mode changes arrays where they lie: '", name,
-      "' is not the array that load returned, or has another shape or dtype. Assign into that array, or save in batch "
-      "mode, where arrays may be new and change their shape"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("writable batch mode changes arrays where they lie: '", name,
+                   "' is not the array that load returned, or has another shape or dtype. Assign "
+                   "into that array, or save in batch "
+                   "mode, where arrays may be new and change their shape"));
 }
 
 std::vector<std::string> WritableBatchState::LoadedNames() const {

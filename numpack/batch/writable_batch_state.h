@@ -1,4 +1,5 @@
-// WritableBatchState: what a writable batch and the ones nested in it share. Semantics: writable_batch.h.
+// WritableBatchState: what a writable batch and the ones nested in it share. Semantics:
+// writable_batch.h.
 #ifndef NUMPACK_BATCH_WRITABLE_BATCH_STATE_H_
 #define NUMPACK_BATCH_WRITABLE_BATCH_STATE_H_
 

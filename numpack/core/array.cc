@@ -27,8 +27,8 @@ absl::StatusOr<AnyArray> NewHeapArray(DType dtype, absl::Span<const int64_t> sha
   const auto bytes = static_cast<size_t>(view.nbytes());
   auto* data = static_cast<std::byte*>(::operator new(bytes, kAlignment, std::nothrow));
   if (data == nullptr) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("no memory for an array of shape ", ShapeString(shape), ", ", bytes, " bytes"));
+    return absl::ResourceExhaustedError(absl::StrCat("no memory for an array of shape ",
+                                                     ShapeString(shape), ", ", bytes, " bytes"));
   }
   view.data = data;
   return AnyArray(std::move(view), /*writable=*/true, std::make_shared<HeapOwner>(data));

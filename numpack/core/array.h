@@ -3,9 +3,9 @@
 //   Array<float>        typed, C-contiguous; Array<const float> when it must not be stored through
 //   AnyArray            dtype at run time
 //
-// They share ownership, as std::shared_ptr does: copying one copies a pointer, and the memory lives until the
-// last copy is gone, whatever happens to the store, the batch or the stored array in the meantime.
-// Thread-safety: that of std::shared_ptr; the elements are the caller's to synchronize.
+// They share ownership, as std::shared_ptr does: copying one copies a pointer, and the memory lives
+// until the last copy is gone, whatever happens to the store, the batch or the stored array in the
+// meantime. Thread-safety: that of std::shared_ptr; the elements are the caller's to synchronize.
 #ifndef NUMPACK_CORE_ARRAY_H_
 #define NUMPACK_CORE_ARRAY_H_
 
@@ -25,11 +25,13 @@
 
 namespace numpack {
 
-// Releases an array's memory in its destructor. Bindings derive from it to tie in objects of their own.
+// Releases an array's memory in its destructor. Bindings derive from it to tie in objects of their
+// own.
 class ArrayOwner {
  public:
   virtual ~ArrayOwner() = default;
-  // True when somebody other than the shared_ptrs to this object uses the memory too (a Python reference).
+  // True when somebody other than the shared_ptrs to this object uses the memory too (a Python
+  // reference).
   virtual bool HeldElsewhere() const { return false; }
 };
 
@@ -37,7 +39,8 @@ template <typename T>
 class Array {
  public:
   Array() = default;
-  Array(View<T> view, std::shared_ptr<ArrayOwner> owner) : view_(std::move(view)), owner_(std::move(owner)) {}
+  Array(View<T> view, std::shared_ptr<ArrayOwner> owner)
+      : view_(std::move(view)), owner_(std::move(owner)) {}
 
   T* data() const { return view_.data(); }
   size_t size() const { return view_.size(); }
@@ -75,11 +78,13 @@ class AnyArray {
   const std::byte* data() const { return view_.data; }
   bool writable() const { return writable_; }
   // Null when not writable.
-  std::byte* mutable_data() const { return writable_ ? const_cast<std::byte*>(view_.data) : nullptr; }
+  std::byte* mutable_data() const {
+    return writable_ ? const_cast<std::byte*>(view_.data) : nullptr;
+  }
   const std::shared_ptr<ArrayOwner>& owner() const { return owner_; }
 
-  // Typed. InvalidArgument when T is not the array's type; FailedPrecondition when T is not const and the
-  // array read-only, or when its elements are not contiguous.
+  // Typed. InvalidArgument when T is not the array's type; FailedPrecondition when T is not const
+  // and the array read-only, or when its elements are not contiguous.
   template <typename T>
   absl::StatusOr<Array<T>> As() const {
     if (DTypeOf<T> != dtype()) {
@@ -89,7 +94,8 @@ class AnyArray {
     if (!std::is_const_v<T> && !writable_) {
       return absl::FailedPreconditionError("the array is read-only: ask for a const element type");
     }
-    if (!view_.IsContiguous()) return absl::FailedPreconditionError("the array is not C-contiguous");
+    if (!view_.IsContiguous())
+      return absl::FailedPreconditionError("the array is not C-contiguous");
     T* data = reinterpret_cast<T*>(const_cast<std::byte*>(view_.data));
     return Array<T>(View<T>(absl::Span<T>(data, static_cast<size_t>(size())), shape()), owner_);
   }
@@ -102,7 +108,8 @@ class AnyArray {
 
 // Makes a writable C-contiguous array to load into. The elements may be uninitialised.
 // ResourceExhausted when there is no memory for it; InvalidArgument for an invalid shape.
-using ArrayFactory = std::function<absl::StatusOr<AnyArray>(DType dtype, absl::Span<const int64_t> shape)>;
+using ArrayFactory =
+    std::function<absl::StatusOr<AnyArray>(DType dtype, absl::Span<const int64_t> shape)>;
 
 // The default factory: 64-byte aligned memory on the heap.
 absl::StatusOr<AnyArray> NewHeapArray(DType dtype, absl::Span<const int64_t> shape);

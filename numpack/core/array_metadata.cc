@@ -57,9 +57,10 @@ absl::StatusOr<ArrayInfo> DecodeMetadata(absl::string_view bytes) {
 absl::StatusOr<ArrayInfo> InfoOf(absl::string_view name, const storage::PinnedBytes& bytes) {
   NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, DecodeMetadata(bytes.metadata()));
   if (static_cast<uint64_t>(info.nbytes) != bytes.length()) {
-    return absl::DataLossError(absl::StrCat("array '", name, "' of shape ", ShapeString(info.shape), " and dtype ",
-                                            DTypeName(info.dtype), " should have ", info.nbytes, " bytes, but ",
-                                            bytes.length(), " are stored"));
+    return absl::DataLossError(absl::StrCat("array '", name, "' of shape ", ShapeString(info.shape),
+                                            " and dtype ", DTypeName(info.dtype), " should have ",
+                                            info.nbytes, " bytes, but ", bytes.length(),
+                                            " are stored"));
   }
   return info;
 }

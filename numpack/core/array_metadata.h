@@ -23,7 +23,8 @@ absl::StatusOr<ArrayInfo> InfoOf(absl::string_view name, const storage::PinnedBy
 // The metadata with the time of the last change set to now.
 absl::StatusOr<std::string> TouchMetadata(absl::string_view bytes);
 
-// Microseconds since the Unix epoch; each call gives a later one than the call before in this process.
+// Microseconds since the Unix epoch; each call gives a later one than the call before in this
+// process.
 int64_t NowMicros();
 
 }  // namespace numpack

@@ -21,15 +21,18 @@ absl::Status RefuseLegacy(Backend& backend) {
   }
   if (!legacy) return absl::OkStatus();
   return absl::UnimplementedError(absl::StrCat(
-      backend.Describe(), " was written by NumPack 0.7 (metadata.npkm), which this version cannot open yet; nothing "
-                          "was changed"));
+      backend.Describe(),
+      " was written by NumPack 0.7 (metadata.npkm), which this version cannot open yet; nothing "
+      "was changed"));
 }
 
 }  // namespace
 
-absl::StatusOr<ArrayStore> ArrayStore::Open(std::shared_ptr<Backend> backend, const StoreOptions& options) {
+absl::StatusOr<ArrayStore> ArrayStore::Open(std::shared_ptr<Backend> backend,
+                                            const StoreOptions& options) {
   NUMPACK_RETURN_IF_ERROR(RefuseLegacy(*backend));
-  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<storage::Store> store, storage::Store::Open(std::move(backend), options));
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<storage::Store> store,
+                           storage::Store::Open(std::move(backend), options));
   return ArrayStore(std::move(store));
 }
 
@@ -55,7 +58,9 @@ absl::Status ArrayStore::Flush() {
   return store_->Flush();
 }
 
-bool ArrayStore::Contains(absl::string_view name) const { return store_ != nullptr && store_->Contains(name); }
+bool ArrayStore::Contains(absl::string_view name) const {
+  return store_ != nullptr && store_->Contains(name);
+}
 
 std::vector<std::string> ArrayStore::List() const {
   return store_ == nullptr ? std::vector<std::string>() : store_->List();
@@ -74,7 +79,8 @@ absl::StatusOr<LazyArray> ArrayStore::Lazy(absl::string_view name) const {
   return LazyArray(std::move(info), std::move(bytes));
 }
 
-absl::StatusOr<AnyArray> ArrayStore::Load(absl::string_view name, const ArrayFactory& factory) const {
+absl::StatusOr<AnyArray> ArrayStore::Load(absl::string_view name,
+                                          const ArrayFactory& factory) const {
   NUMPACK_ASSIGN_OR_RETURN(const LazyArray lazy, Lazy(name));
   return lazy.Load(factory);
 }
@@ -117,7 +123,8 @@ absl::Status ArrayStore::Save(absl::string_view name, const ArrayView& view) {
 
 absl::Status ArrayStore::Save(absl::Span<const NamedView> arrays) {
   return CommitOne([&](Transaction& transaction) {
-    for (const NamedView& array : arrays) NUMPACK_RETURN_IF_ERROR(transaction.Save(array.name, array.view));
+    for (const NamedView& array : arrays)
+      NUMPACK_RETURN_IF_ERROR(transaction.Save(array.name, array.view));
     return absl::OkStatus();
   });
 }
@@ -128,13 +135,16 @@ absl::Status ArrayStore::Append(absl::string_view name, const ArrayView& view) {
 
 absl::Status ArrayStore::Append(absl::Span<const NamedView> arrays) {
   return CommitOne([&](Transaction& transaction) {
-    for (const NamedView& array : arrays) NUMPACK_RETURN_IF_ERROR(transaction.Append(array.name, array.view));
+    for (const NamedView& array : arrays)
+      NUMPACK_RETURN_IF_ERROR(transaction.Append(array.name, array.view));
     return absl::OkStatus();
   });
 }
 
-absl::Status ArrayStore::ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows, const ArrayView& view) {
-  return CommitOne([&](Transaction& transaction) { return transaction.ReplaceRows(name, rows, view); });
+absl::Status ArrayStore::ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows,
+                                     const ArrayView& view) {
+  return CommitOne(
+      [&](Transaction& transaction) { return transaction.ReplaceRows(name, rows, view); });
 }
 
 absl::Status ArrayStore::DropRows(absl::string_view name, absl::Span<const int64_t> rows) {

@@ -1,9 +1,11 @@
-// ArrayStore: a handle on a store of named arrays. numpack.h adds the two batch modes and the choice of backend.
+// ArrayStore: a handle on a store of named arrays. numpack.h adds the two batch modes and the
+// choice of backend.
 //
-// Thread-safe: all methods may be called from several threads at once. Handles on one directory in one process
-// share one state and see each other's commits at once. Arrays and lazy arrays obtained from a handle outlive it.
-// Every change is committed, all or nothing, when its call returns; how durable that is against power loss is
-// StoreOptions::durability. Errors: see transaction.h; after Close, FailedPrecondition.
+// Thread-safe: all methods may be called from several threads at once. Handles on one directory in
+// one process share one state and see each other's commits at once. Arrays and lazy arrays obtained
+// from a handle outlive it. Every change is committed, all or nothing, when its call returns; how
+// durable that is against power loss is StoreOptions::durability. Errors: see transaction.h; after
+// Close, FailedPrecondition.
 #ifndef NUMPACK_CORE_ARRAY_STORE_H_
 #define NUMPACK_CORE_ARRAY_STORE_H_
 
@@ -40,12 +42,13 @@ struct NamedView {
 class ArrayStore {
  public:
   // Opens the store in the backend's directory, or makes an empty one.
-  // DataLoss: there is one, and it does not check out (nothing is changed then). Unavailable: another process
-  // has it open; the message names that process.
-  static absl::StatusOr<ArrayStore> Open(std::shared_ptr<Backend> backend, const StoreOptions& options = {});
+  // DataLoss: there is one, and it does not check out (nothing is changed then). Unavailable:
+  // another process has it open; the message names that process.
+  static absl::StatusOr<ArrayStore> Open(std::shared_ptr<Backend> backend,
+                                         const StoreOptions& options = {});
 
-  // Makes every handle of this process on the store in the backend's directory fail with FailedPrecondition from now
-  // on: somebody is about to replace the directory.
+  // Makes every handle of this process on the store in the backend's directory fail with
+  // FailedPrecondition from now on: somebody is about to replace the directory.
   static void Abandon(const Backend& backend) { storage::Store::AbandonAt(backend); }
 
   ArrayStore(ArrayStore&&) noexcept = default;
@@ -67,7 +70,8 @@ class ArrayStore {
   absl::StatusOr<ArrayInfo> Info(absl::string_view name) const;
 
   // A writable copy, in memory from `factory`.
-  absl::StatusOr<AnyArray> Load(absl::string_view name, const ArrayFactory& factory = NewHeapArray) const;
+  absl::StatusOr<AnyArray> Load(absl::string_view name,
+                                const ArrayFactory& factory = NewHeapArray) const;
   template <typename T>
   absl::StatusOr<Array<T>> Load(absl::string_view name) const {
     absl::StatusOr<AnyArray> array = Load(name);
@@ -75,8 +79,8 @@ class ArrayStore {
     return array->As<T>();
   }
 
-  // The stored elements themselves, read-only, without a copy. They keep their values whatever happens to the
-  // stored array (in-place changes excepted).
+  // The stored elements themselves, read-only, without a copy. They keep their values whatever
+  // happens to the stored array (in-place changes excepted).
   absl::StatusOr<AnyArray> View(absl::string_view name) const;
   template <typename T>
   absl::StatusOr<Array<const T>> View(absl::string_view name) const {
@@ -87,12 +91,13 @@ class ArrayStore {
 
   absl::StatusOr<LazyArray> Lazy(absl::string_view name) const;
 
-  // Names whose in-place changes were cut short by a crash: their elements may be a mixture of old and new.
-  // Saving such an array, or AcknowledgeInterrupted, ends that.
+  // Names whose in-place changes were cut short by a crash: their elements may be a mixture of old
+  // and new. Saving such an array, or AcknowledgeInterrupted, ends that.
   std::vector<std::string> Interrupted() const;
   absl::Status AcknowledgeInterrupted(absl::string_view name);
 
-  // --- Changing: each call is one commit. Semantics: the methods of the same name in transaction.h.
+  // --- Changing: each call is one commit. Semantics: the methods of the same name in
+  // transaction.h.
 
   absl::Status Save(absl::string_view name, const ArrayView& view);
   absl::Status Save(absl::Span<const NamedView> arrays);
@@ -108,7 +113,8 @@ class ArrayStore {
     absl::StatusOr<ArrayView> erased = Erase(view);
     return erased.ok() ? Append(name, *erased) : erased.status();
   }
-  absl::Status ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows, const ArrayView& view);
+  absl::Status ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows,
+                           const ArrayView& view);
   absl::Status DropRows(absl::string_view name, absl::Span<const int64_t> rows);
   absl::Status Remove(absl::string_view name);
   absl::Status Clear();
@@ -116,7 +122,8 @@ class ArrayStore {
   // A second handle on the same store.
   absl::StatusOr<ArrayStore> Duplicate() const;
 
-  // Several changes as one commit. Waits for the writer lock at most StoreOptions::lock_wait, then Unavailable.
+  // Several changes as one commit. Waits for the writer lock at most StoreOptions::lock_wait, then
+  // Unavailable.
   absl::StatusOr<Transaction> Begin();
 
   // The byte store below, for the batch modes.

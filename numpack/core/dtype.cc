@@ -36,7 +36,8 @@ size_t ItemSize(DType dtype) { return kTable[static_cast<size_t>(dtype)].item_si
 absl::string_view DTypeName(DType dtype) { return kTable[static_cast<size_t>(dtype)].name; }
 
 absl::StatusOr<DType> DTypeFromCode(uint8_t code) {
-  if (code >= kDTypeCount) return absl::InvalidArgumentError(absl::StrCat("unknown dtype code ", code));
+  if (code >= kDTypeCount)
+    return absl::InvalidArgumentError(absl::StrCat("unknown dtype code ", code));
   return static_cast<DType>(code);
 }
 

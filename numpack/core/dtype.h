@@ -42,7 +42,8 @@ size_t ItemSize(DType dtype);
 // NumPy's name, such as "float32".
 absl::string_view DTypeName(DType dtype);
 
-// The inverse of static_cast<uint8_t>(dtype), for untrusted bytes. InvalidArgument for unknown codes.
+// The inverse of static_cast<uint8_t>(dtype), for untrusted bytes. InvalidArgument for unknown
+// codes.
 absl::StatusOr<DType> DTypeFromCode(uint8_t code);
 
 // The inverse of DTypeName. InvalidArgument for unknown names.
@@ -54,10 +55,11 @@ struct Trait;  // no member: T is not an element type
 
 // Integers go by size and sign, so `long` and `long long` both work everywhere.
 template <typename T>
-struct Trait<T, std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool> && sizeof(T) <= 8>> {
+struct Trait<
+    T, std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool> && sizeof(T) <= 8>> {
   static constexpr int kLog2 = sizeof(T) == 1 ? 0 : sizeof(T) == 2 ? 1 : sizeof(T) == 4 ? 2 : 3;
-  static constexpr DType kDType =
-      static_cast<DType>(static_cast<int>(std::is_signed_v<T> ? DType::kInt8 : DType::kUint8) + kLog2);
+  static constexpr DType kDType = static_cast<DType>(
+      static_cast<int>(std::is_signed_v<T> ? DType::kInt8 : DType::kUint8) + kLog2);
 };
 template <>
 struct Trait<bool> {

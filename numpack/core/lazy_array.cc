@@ -27,8 +27,10 @@ LazyArray::LazyArray(ArrayInfo info, storage::PinnedBytes bytes)
 
 absl::StatusOr<AnyArray> LazyArray::View() const {
   NUMPACK_ASSIGN_OR_RETURN(storage::SharedBytes memory, bytes_.View());
-  NUMPACK_ASSIGN_OR_RETURN(ArrayView view, ArrayView::Contiguous(info_.dtype, info_.shape, memory.bytes.data()));
-  return AnyArray(std::move(view), /*writable=*/false, std::make_shared<StoredOwner>(std::move(memory.owner)));
+  NUMPACK_ASSIGN_OR_RETURN(ArrayView view,
+                           ArrayView::Contiguous(info_.dtype, info_.shape, memory.bytes.data()));
+  return AnyArray(std::move(view), /*writable=*/false,
+                  std::make_shared<StoredOwner>(std::move(memory.owner)));
 }
 
 absl::StatusOr<AnyArray> LazyArray::ViewRows(int64_t begin, int64_t end) const {
@@ -43,8 +45,10 @@ absl::StatusOr<AnyArray> LazyArray::ViewRows(int64_t begin, int64_t end) const {
                                        static_cast<uint64_t>(end - begin) * row_bytes));
   Shape shape = info_.shape;
   shape[0] = end - begin;
-  NUMPACK_ASSIGN_OR_RETURN(ArrayView view, ArrayView::Contiguous(info_.dtype, shape, memory.bytes.data()));
-  return AnyArray(std::move(view), /*writable=*/false, std::make_shared<StoredOwner>(std::move(memory.owner)));
+  NUMPACK_ASSIGN_OR_RETURN(ArrayView view,
+                           ArrayView::Contiguous(info_.dtype, shape, memory.bytes.data()));
+  return AnyArray(std::move(view), /*writable=*/false,
+                  std::make_shared<StoredOwner>(std::move(memory.owner)));
 }
 
 absl::StatusOr<AnyArray> LazyArray::Load(const ArrayFactory& factory) const {
@@ -54,7 +58,8 @@ absl::StatusOr<AnyArray> LazyArray::Load(const ArrayFactory& factory) const {
   return array;
 }
 
-absl::StatusOr<AnyArray> LazyArray::LoadRows(absl::Span<const int64_t> rows, const ArrayFactory& factory) const {
+absl::StatusOr<AnyArray> LazyArray::LoadRows(absl::Span<const int64_t> rows,
+                                             const ArrayFactory& factory) const {
   NUMPACK_RETURN_IF_ERROR(CheckHasRows(info_));
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<int64_t> resolved, ResolveRows(rows, info_));
   NUMPACK_ASSIGN_OR_RETURN(const storage::SharedBytes memory, bytes_.View());

@@ -1,8 +1,8 @@
 // LazyArray: a stored array whose elements stay in the file until they are touched.
 //
-// It is a snapshot: later saves, appends, replaces and drops leave it as it was, and it stays readable after
-// its store is closed. Only in-place changes (writable batch mode) show through, because they are the file.
-// Copyable; copies share the snapshot. Thread-safe.
+// It is a snapshot: later saves, appends, replaces and drops leave it as it was, and it stays
+// readable after its store is closed. Only in-place changes (writable batch mode) show through,
+// because they are the file. Copyable; copies share the snapshot. Thread-safe.
 #ifndef NUMPACK_CORE_LAZY_ARRAY_H_
 #define NUMPACK_CORE_LAZY_ARRAY_H_
 
@@ -29,14 +29,15 @@ class LazyArray {
   // The whole array, read-only and without a copy (a copy where the backend has no mappings).
   absl::StatusOr<AnyArray> View() const;
 
-  // Rows [begin, end) likewise. OutOfRange unless 0 <= begin <= end <= rows; InvalidArgument for a 0-d array.
+  // Rows [begin, end) likewise. OutOfRange unless 0 <= begin <= end <= rows; InvalidArgument for a
+  // 0-d array.
   absl::StatusOr<AnyArray> ViewRows(int64_t begin, int64_t end) const;
 
   // A writable copy of the whole array.
   absl::StatusOr<AnyArray> Load(const ArrayFactory& factory = NewHeapArray) const;
 
-  // A writable copy of the given rows, in that order, repeated where repeated. Negative indexes count from the
-  // end; OutOfRange for others; InvalidArgument for a 0-d array.
+  // A writable copy of the given rows, in that order, repeated where repeated. Negative indexes
+  // count from the end; OutOfRange for others; InvalidArgument for a 0-d array.
   absl::StatusOr<AnyArray> LoadRows(absl::Span<const int64_t> rows,
                                     const ArrayFactory& factory = NewHeapArray) const;
 

@@ -20,10 +20,13 @@ absl::Status CheckHasRows(const ArrayInfo& info);
 // Bytes of one row of an array that has rows.
 int64_t RowBytes(const ArrayInfo& info);
 
-// Row numbers from indexes, negative ones counted from the end. OutOfRange names the first index outside.
-absl::StatusOr<std::vector<int64_t>> ResolveRows(absl::Span<const int64_t> rows, const ArrayInfo& info);
+// Row numbers from indexes, negative ones counted from the end. OutOfRange names the first index
+// outside.
+absl::StatusOr<std::vector<int64_t>> ResolveRows(absl::Span<const int64_t> rows,
+                                                 const ArrayInfo& info);
 
-// InvalidArgument unless `rows` has the dtype, rank and trailing shape of the array, so that its rows fit there.
+// InvalidArgument unless `rows` has the dtype, rank and trailing shape of the array, so that its
+// rows fit there.
 absl::Status CheckRowsFit(absl::string_view name, const ArrayInfo& info, const ArrayView& rows);
 
 }  // namespace numpack

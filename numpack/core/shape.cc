@@ -18,12 +18,14 @@ absl::StatusOr<int64_t> CountElements(absl::Span<const int64_t> shape, DType dty
   bool empty = false;
   for (const int64_t axis : shape) {
     if (axis < 0) {
-      return absl::InvalidArgumentError(absl::StrCat("negative axis in shape ", ShapeString(shape)));
+      return absl::InvalidArgumentError(
+          absl::StrCat("negative axis in shape ", ShapeString(shape)));
     }
     if (axis == 0) {
       empty = true;
     } else if (bytes > std::numeric_limits<int64_t>::max() / axis) {
-      return absl::InvalidArgumentError(absl::StrCat("shape ", ShapeString(shape), " is too large"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("shape ", ShapeString(shape), " is too large"));
     } else {
       bytes *= axis;
     }

@@ -19,8 +19,9 @@ using Shape = absl::InlinedVector<int64_t, 4>;
 // Distance in bytes between neighbours along each axis; may be zero or negative.
 using Strides = absl::InlinedVector<int64_t, 4>;
 
-// The product of the axes. InvalidArgument for a negative axis, more than kMaxRank axes, or an array whose
-// elements or bytes do not fit into int64 (zero axes are left out of that product, as in NumPy).
+// The product of the axes. InvalidArgument for a negative axis, more than kMaxRank axes, or an
+// array whose elements or bytes do not fit into int64 (zero axes are left out of that product, as
+// in NumPy).
 absl::StatusOr<int64_t> CountElements(absl::Span<const int64_t> shape, DType dtype);
 
 // Strides of a C-ordered array. The shape must be valid.

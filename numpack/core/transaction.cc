@@ -15,9 +15,11 @@ namespace {
 
 // The message of a failure deep down gets the array's name.
 absl::Status Annotate(absl::string_view name, const absl::Status& status) {
-  if (status.ok() || absl::StrContains(status.message(), absl::StrCat("'", name, "'"))) return status;
+  if (status.ok() || absl::StrContains(status.message(), absl::StrCat("'", name, "'")))
+    return status;
   absl::Status named(status.code(), absl::StrCat("array '", name, "': ", status.message()));
-  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { named.SetPayload(url, payload); });
+  status.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { named.SetPayload(url, payload); });
   return named;
 }
 
@@ -30,7 +32,8 @@ absl::StatusOr<absl::Span<const std::byte>> ElementsOf(const ArrayView& view, An
   return absl::MakeConstSpan(copy->data(), bytes);
 }
 
-// What is left of `count` rows when `rows` go, as runs of neighbours [begin, end). Indexes outside are ignored.
+// What is left of `count` rows when `rows` go, as runs of neighbours [begin, end). Indexes outside
+// are ignored.
 std::vector<std::pair<int64_t, int64_t>> RunsLeft(absl::Span<const int64_t> rows, int64_t count) {
   std::vector<int64_t> gone;
   gone.reserve(rows.size());
@@ -71,7 +74,8 @@ absl::StatusOr<ArrayInfo> Transaction::InfoWithRows(absl::string_view name) cons
   return info;
 }
 
-absl::Status Transaction::Put(absl::string_view name, ArrayInfo info, storage::PendingExtent bytes) {
+absl::Status Transaction::Put(absl::string_view name, ArrayInfo info,
+                              storage::PendingExtent bytes) {
   info.modified_us = NowMicros();
   return Annotate(name, pending_.Put(name, std::move(bytes), EncodeMetadata(info)));
 }
@@ -99,13 +103,15 @@ absl::Status Transaction::Append(absl::string_view name, const ArrayView& view) 
   return Put(name, std::move(info), *std::move(extent));
 }
 
-absl::Status Transaction::ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows, const ArrayView& view) {
+absl::Status Transaction::ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows,
+                                      const ArrayView& view) {
   NUMPACK_ASSIGN_OR_RETURN(const ArrayInfo info, InfoWithRows(name));
   NUMPACK_RETURN_IF_ERROR(CheckRowsFit(name, info, view));
   if (rows.empty()) return absl::OkStatus();
   if (static_cast<uint64_t>(view.shape[0]) != rows.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("Shape mismatch for array '", name, "': ", rows.size(),
-                                                   " row indexes, but ", view.shape[0], " rows"));
+    return absl::InvalidArgumentError(absl::StrCat("Shape mismatch for array '", name,
+                                                   "': ", rows.size(), " row indexes, but ",
+                                                   view.shape[0], " rows"));
   }
   const absl::StatusOr<std::vector<int64_t>> resolved = ResolveRows(rows, info);
   if (!resolved.ok()) return Annotate(name, resolved.status());
@@ -142,7 +148,8 @@ absl::Status Transaction::DropRows(absl::string_view name, absl::Span<const int6
   }
   info.shape[0] = left;
   info.nbytes = left * static_cast<int64_t>(row_bytes);
-  absl::StatusOr<storage::PendingExtent> extent = pending_.Allocate(static_cast<uint64_t>(info.nbytes));
+  absl::StatusOr<storage::PendingExtent> extent =
+      pending_.Allocate(static_cast<uint64_t>(info.nbytes));
   if (!extent.ok()) return Annotate(name, extent.status());
   NUMPACK_RETURN_IF_ERROR(Annotate(name, extent->Write(0, pieces)));
   return Put(name, std::move(info), *std::move(extent));
@@ -165,12 +172,15 @@ absl::Status Transaction::Clear() {
 
 absl::Status Transaction::Clone(absl::string_view source, absl::string_view target) {
   NUMPACK_ASSIGN_OR_RETURN(const LazyArray lazy, Lazy(source));
-  if (Contains(target)) return absl::AlreadyExistsError(absl::StrCat("array '", target, "' already exists"));
+  if (Contains(target))
+    return absl::AlreadyExistsError(absl::StrCat("array '", target, "' already exists"));
   NUMPACK_ASSIGN_OR_RETURN(const AnyArray array, lazy.View());
   return Save(target, array.view());
 }
 
-absl::Status Transaction::Rename(absl::string_view from, absl::string_view to) { return pending_.Rename(from, to); }
+absl::Status Transaction::Rename(absl::string_view from, absl::string_view to) {
+  return pending_.Rename(from, to);
+}
 
 absl::Status Transaction::Publish() { return pending_.Publish(); }
 

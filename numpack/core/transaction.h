@@ -1,15 +1,16 @@
 // Transaction: changes to a store that become visible together, or not at all.
 //
-// It holds the store's writer lock from its beginning to its end; readers are not blocked and see the state
-// before it until Commit. Every change to arrays there is, in normal mode and in a batch, is one of the methods
-// below; ArrayStore's own Save, Append, ... are transactions of one change.
+// It holds the store's writer lock from its beginning to its end; readers are not blocked and see
+// the state before it until Commit. Every change to arrays there is, in normal mode and in a batch,
+// is one of the methods below; ArrayStore's own Save, Append, ... are transactions of one change.
 //
-// All methods see the pending state. A failing method changes nothing, and the transaction stays usable.
-// Not thread-safe (Batch is). Destroying it without Commit rolls back.
+// All methods see the pending state. A failing method changes nothing, and the transaction stays
+// usable. Not thread-safe (Batch is). Destroying it without Commit rolls back.
 //
-// Errors of every method: NotFound names a missing array; InvalidArgument says which shape or dtype was
-// expected and found; OutOfRange names a row index; ResourceExhausted no space; FailedPrecondition the array
-// is open in writable mode, or the transaction is over; others as the backend gives them.
+// Errors of every method: NotFound names a missing array; InvalidArgument says which shape or dtype
+// was expected and found; OutOfRange names a row index; ResourceExhausted no space;
+// FailedPrecondition the array is open in writable mode, or the transaction is over; others as the
+// backend gives them.
 #ifndef NUMPACK_CORE_TRANSACTION_H_
 #define NUMPACK_CORE_TRANSACTION_H_
 
@@ -43,14 +44,17 @@ class Transaction {
   // Stores `view` under `name`, replacing whatever was there. Any non-empty UTF-8 name will do.
   absl::Status Save(absl::string_view name, const ArrayView& view);
 
-  // Adds `view`'s rows after the last. Rank, trailing shape and dtype must be those of the stored array.
+  // Adds `view`'s rows after the last. Rank, trailing shape and dtype must be those of the stored
+  // array.
   absl::Status Append(absl::string_view name, const ArrayView& view);
 
-  // Row rows[i] takes row i of `view`. Negative indexes count from the end; of repeated ones the last wins.
-  absl::Status ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows, const ArrayView& view);
+  // Row rows[i] takes row i of `view`. Negative indexes count from the end; of repeated ones the
+  // last wins.
+  absl::Status ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows,
+                           const ArrayView& view);
 
-  // Takes rows away. Indexes outside the array are ignored, repeated ones count once, negative ones count from
-  // the end.
+  // Takes rows away. Indexes outside the array are ignored, repeated ones count once, negative ones
+  // count from the end.
   absl::Status DropRows(absl::string_view name, absl::Span<const int64_t> rows);
   // All rows; the name, dtype and trailing shape stay.
   absl::Status DropAllRows(absl::string_view name);
@@ -64,12 +68,12 @@ class Transaction {
   absl::Status Clone(absl::string_view source, absl::string_view target);
   absl::Status Rename(absl::string_view from, absl::string_view to);
 
-  // Publishes all changes as one commit record, and goes on with none. After an error nothing is published, and the
-  // changes are still pending.
+  // Publishes all changes as one commit record, and goes on with none. After an error nothing is
+  // published, and the changes are still pending.
   absl::Status Publish();
 
-  // Publishes and ends the transaction. After an error nothing is published, and the changes are lost; the stored
-  // state is what it was.
+  // Publishes and ends the transaction. After an error nothing is published, and the changes are
+  // lost; the stored state is what it was.
   absl::Status Commit();
 
  private:

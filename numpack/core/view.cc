@@ -34,8 +34,9 @@ absl::StatusOr<ArrayView> ArrayView::Contiguous(DType dtype, absl::Span<const in
 absl::Status Validate(const ArrayView& view) {
   NUMPACK_ASSIGN_OR_RETURN(const int64_t count, CountElements(view.shape, view.dtype));
   if (view.strides.size() != view.shape.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("an array of shape ", ShapeString(view.shape), " needs ",
-                                                   view.shape.size(), " strides, not ", view.strides.size()));
+    return absl::InvalidArgumentError(absl::StrCat("an array of shape ", ShapeString(view.shape),
+                                                   " needs ", view.shape.size(), " strides, not ",
+                                                   view.strides.size()));
   }
   if (count > 0 && view.data == nullptr) {
     return absl::InvalidArgumentError(
@@ -46,8 +47,8 @@ absl::Status Validate(const ArrayView& view) {
 
 namespace {
 
-// Copies the sub-array that starts at `from`, of the axes from `axis` on, and returns the end of the copy.
-// The innermost axes from `contiguous_axis` on are one block of `block` bytes.
+// Copies the sub-array that starts at `from`, of the axes from `axis` on, and returns the end of
+// the copy. The innermost axes from `contiguous_axis` on are one block of `block` bytes.
 std::byte* CopyAxis(const ArrayView& view, size_t axis, size_t contiguous_axis, size_t block,
                     const std::byte* from, std::byte* to) {
   if (axis == contiguous_axis) {
@@ -65,11 +66,21 @@ std::byte* CopyAxis(const ArrayView& view, size_t axis, size_t contiguous_axis, 
       }
     };
     switch (item) {
-      case 1: copy(uint8_t{}); return to;
-      case 2: copy(uint16_t{}); return to;
-      case 4: copy(uint32_t{}); return to;
-      case 8: copy(uint64_t{}); return to;
-      default: copy(std::complex<double>{}); return to;
+      case 1:
+        copy(uint8_t{});
+        return to;
+      case 2:
+        copy(uint16_t{});
+        return to;
+      case 4:
+        copy(uint32_t{});
+        return to;
+      case 8:
+        copy(uint64_t{});
+        return to;
+      default:
+        copy(std::complex<double>{});
+        return to;
     }
   }
   for (int64_t i = 0; i < view.shape[axis]; ++i, from += view.strides[axis]) {
@@ -84,8 +95,9 @@ void CopyElements(const ArrayView& from, std::byte* to) {
   if (from.size() == 0) return;
   size_t contiguous_axis = from.shape.size();
   size_t block = ItemSize(from.dtype);
-  while (contiguous_axis > 0 && (from.shape[contiguous_axis - 1] == 1 ||
-                                 from.strides[contiguous_axis - 1] == static_cast<int64_t>(block))) {
+  while (contiguous_axis > 0 &&
+         (from.shape[contiguous_axis - 1] == 1 ||
+          from.strides[contiguous_axis - 1] == static_cast<int64_t>(block))) {
     block *= static_cast<size_t>(from.shape[--contiguous_axis]);
   }
   CopyAxis(from, 0, contiguous_axis, block, from.data, to);

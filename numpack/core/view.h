@@ -35,10 +35,12 @@ struct ArrayView {
   bool IsContiguous() const;
 
   // Of a C-contiguous array. InvalidArgument as CountElements.
-  static absl::StatusOr<ArrayView> Contiguous(DType dtype, absl::Span<const int64_t> shape, const void* data);
+  static absl::StatusOr<ArrayView> Contiguous(DType dtype, absl::Span<const int64_t> shape,
+                                              const void* data);
 };
 
-// InvalidArgument unless the shape is valid, there is a stride per axis, and data where there are elements.
+// InvalidArgument unless the shape is valid, there is a stride per axis, and data where there are
+// elements.
 absl::Status Validate(const ArrayView& view);
 
 // The elements in C order, one after another. `to` must hold nbytes().
@@ -50,11 +52,13 @@ class View {
   using Element = std::remove_const_t<T>;
 
   View() : shape_({0}) {}
-  // Takes `data` as an array of `shape`; their sizes must agree, else Save and its relatives refuse the view.
+  // Takes `data` as an array of `shape`; their sizes must agree, else Save and its relatives refuse
+  // the view.
   View(absl::Span<T> data, Shape shape) : data_(data), shape_(std::move(shape)) {}
   // From View<T> to View<const T>.
   template <typename U, typename = std::enable_if_t<std::is_same_v<const U, T>>>
-  View(const View<U>& other) : data_(other.span()), shape_(other.shape()) {}  // NOLINT: implicit by intent
+  View(const View<U>& other)
+      : data_(other.span()), shape_(other.shape()) {}  // NOLINT: implicit by intent
 
   T* data() const { return data_.data(); }
   size_t size() const { return data_.size(); }
@@ -72,7 +76,8 @@ class View {
   Shape shape_;
 };
 
-// A typed view of a container's elements (std::vector, std::array, absl::Span, ...): one axis, or `shape`.
+// A typed view of a container's elements (std::vector, std::array, absl::Span, ...): one axis, or
+// `shape`.
 template <typename Container>
 auto MakeView(Container& values, Shape shape) {
   using T = std::remove_pointer_t<decltype(values.data())>;

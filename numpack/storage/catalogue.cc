@@ -13,7 +13,8 @@ EntryPtr Catalogue::Find(absl::string_view name) const {
 }
 
 std::vector<std::shared_ptr<Extent>> Catalogue::Apply(absl::Span<const std::string> removes,
-                                                      absl::Span<const Put> puts, uint64_t generation) {
+                                                      absl::Span<const Put> puts,
+                                                      uint64_t generation) {
   std::vector<std::shared_ptr<Extent>> dropped;
   const auto drop = [&](const EntryPtr& entry) {
     if (entry->extent != nullptr) dropped.push_back(entry->extent);

@@ -1,4 +1,5 @@
-// Catalogue: the state of a store: which names there are, and where their bytes lie. Pure bookkeeping.
+// Catalogue: the state of a store: which names there are, and where their bytes lie. Pure
+// bookkeeping.
 //
 // Applying the log's records to an empty catalogue gives the same state as having made the commits.
 // Not thread-safe.
@@ -47,10 +48,10 @@ class Catalogue {
   const absl::btree_map<uint64_t, std::string>& names() const { return by_ordinal_; }
   uint64_t next_ordinal() const { return next_ordinal_; }
 
-  // Makes one commit's changes: first the removes, then the puts. Returns the extents that the state named before
-  // and does not name any more, with their generations noted.
-  std::vector<std::shared_ptr<Extent>> Apply(absl::Span<const std::string> removes, absl::Span<const Put> puts,
-                                             uint64_t generation);
+  // Makes one commit's changes: first the removes, then the puts. Returns the extents that the
+  // state named before and does not name any more, with their generations noted.
+  std::vector<std::shared_ptr<Extent>> Apply(absl::Span<const std::string> removes,
+                                             absl::Span<const Put> puts, uint64_t generation);
 
   // Exchanges an entry for one with the same extent and ordinal.
   void Update(absl::string_view name, EntryPtr entry);

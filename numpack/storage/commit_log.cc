@@ -30,16 +30,20 @@ std::optional<uint64_t> CommitLog::ParseFileName(absl::string_view name) {
   return number;
 }
 
-absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Create(Backend& backend, uint64_t number, uint64_t generation,
+absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Create(Backend& backend, uint64_t number,
+                                                             uint64_t generation,
                                                              absl::Span<const Item> first) {
-  NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file, backend.Open(FileName(number), OpenMode::kCreateNew));
-  std::unique_ptr<CommitLog> log(new CommitLog(std::move(file), number, Position{0, generation, 0}));
+  NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
+                           backend.Open(FileName(number), OpenMode::kCreateNew));
+  std::unique_ptr<CommitLog> log(
+      new CommitLog(std::move(file), number, Position{0, generation, 0}));
   NUMPACK_RETURN_IF_ERROR(log->Append(first));
   return log;
 }
 
-absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Continue(std::unique_ptr<File> file, uint64_t number,
-                                                               const Position& end, bool torn) {
+absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Continue(std::unique_ptr<File> file,
+                                                               uint64_t number, const Position& end,
+                                                               bool torn) {
   NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
   std::unique_ptr<CommitLog> log(new CommitLog(std::move(file), number, end));
   log->reserved_ = size;
@@ -52,7 +56,8 @@ absl::Status CommitLog::Append(absl::Span<const Item> items) {
   std::string bytes;
   Position next = position_;
   for (const Item& item : items) {
-    NUMPACK_RETURN_IF_ERROR(AppendRecord(item.kind, ++next.generation, item.payload, &next.checksum, &bytes));
+    NUMPACK_RETURN_IF_ERROR(
+        AppendRecord(item.kind, ++next.generation, item.payload, &next.checksum, &bytes));
   }
   next.offset += bytes.size();
   NUMPACK_RETURN_IF_ERROR(ReserveTo(next.offset));
@@ -62,9 +67,9 @@ absl::Status CommitLog::Append(absl::Span<const Item> items) {
     return absl::OkStatus();
   }
   if (absl::Status wiped = WriteZeros(position_.offset, next.offset); !wiped.ok()) {
-    broken_ = absl::DataLossError(
-        absl::StrCat("the commit log ", file_->description(), " could not be restored after a failed write (",
-                     wiped.message(), "); reopen the store"));
+    broken_ = absl::DataLossError(absl::StrCat("the commit log ", file_->description(),
+                                               " could not be restored after a failed write (",
+                                               wiped.message(), "); reopen the store"));
   }
   return status;
 }
@@ -78,7 +83,8 @@ absl::Status CommitLog::ReserveTo(uint64_t end) {
 }
 
 absl::Status CommitLog::WriteZeros(uint64_t begin, uint64_t end) {
-  // In pieces of 64 KiB: larger ones make the page cache use large folios, and each later append slower.
+  // In pieces of 64 KiB: larger ones make the page cache use large folios, and each later append
+  // slower.
   const std::vector<std::byte> zeros(std::min<uint64_t>(end - begin, uint64_t{64} << 10));
   while (begin < end) {
     const uint64_t length = std::min<uint64_t>(zeros.size(), end - begin);

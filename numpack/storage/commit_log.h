@@ -1,8 +1,8 @@
 // CommitLog: the file log.<n>, to which records are appended. Record format: record.h.
 //
-// The file is reserved ahead in steps; its unused part is zero. An append that fails is wiped out again, so that
-// the log ends where it ended before; if even that fails the log is broken and says so from then on.
-// Not thread-safe.
+// The file is reserved ahead in steps; its unused part is zero. An append that fails is wiped out
+// again, so that the log ends where it ended before; if even that fails the log is broken and says
+// so from then on. Not thread-safe.
 #ifndef NUMPACK_STORAGE_COMMIT_LOG_H_
 #define NUMPACK_STORAGE_COMMIT_LOG_H_
 
@@ -39,13 +39,16 @@ class CommitLog {
   // The number of a log's file name, if it is one.
   static std::optional<uint64_t> ParseFileName(absl::string_view name);
 
-  // Makes log.<number>, which must not exist, with these first records. Generations continue from `generation`.
-  static absl::StatusOr<std::unique_ptr<CommitLog>> Create(Backend& backend, uint64_t number, uint64_t generation,
+  // Makes log.<number>, which must not exist, with these first records. Generations continue from
+  // `generation`.
+  static absl::StatusOr<std::unique_ptr<CommitLog>> Create(Backend& backend, uint64_t number,
+                                                           uint64_t generation,
                                                            absl::Span<const Item> first);
-  // Takes over an existing log whose records end at `end`. What follows in the file is overwritten with zeros if
-  // `torn`, and is zero otherwise.
-  static absl::StatusOr<std::unique_ptr<CommitLog>> Continue(std::unique_ptr<File> file, uint64_t number,
-                                                             const Position& end, bool torn);
+  // Takes over an existing log whose records end at `end`. What follows in the file is overwritten
+  // with zeros if `torn`, and is zero otherwise.
+  static absl::StatusOr<std::unique_ptr<CommitLog>> Continue(std::unique_ptr<File> file,
+                                                             uint64_t number, const Position& end,
+                                                             bool torn);
 
   // Appends records with one write. They are durable after Sync.
   absl::Status Append(absl::Span<const Item> items);

@@ -13,8 +13,8 @@ namespace numpack::storage {
 
 class Extent {
  public:
-  Extent(uint64_t number, uint32_t segment_number, uint64_t offset, uint64_t capacity, bool own_segment,
-         std::shared_ptr<std::atomic<uint64_t>> releases)
+  Extent(uint64_t number, uint32_t segment_number, uint64_t offset, uint64_t capacity,
+         bool own_segment, std::shared_ptr<std::atomic<uint64_t>> releases)
       : number(number),
         segment_number(segment_number),
         offset(offset),
@@ -33,28 +33,32 @@ class Extent {
 
   // Grows only, by the one writer that appends.
   uint64_t capacity;
-  // The generations in which a commit first named the extent and in which one took it away. Until then 0.
+  // The generations in which a commit first named the extent and in which one took it away. Until
+  // then 0.
   uint64_t named_at = 0;
   uint64_t superseded_at = 0;
 
   bool pinned() const { return pins_.load() != 0; }
 
-  // Says that nothing names the extent any more. Afterwards every pin that is given back is reported.
+  // Says that nothing names the extent any more. Afterwards every pin that is given back is
+  // reported.
   void EnterLimbo() { in_limbo_.store(true); }
 
  private:
   friend class Pin;
-  // The writer sets in_limbo_, then looks at pins_; a reader lowers pins_, then looks at in_limbo_. Both orders are
-  // sequentially consistent, so one of them sees the other and no release goes unnoticed.
+  // The writer sets in_limbo_, then looks at pins_; a reader lowers pins_, then looks at in_limbo_.
+  // Both orders are sequentially consistent, so one of them sees the other and no release goes
+  // unnoticed.
   std::atomic<uint32_t> pins_{0};
   std::atomic<bool> in_limbo_{false};
-  // Counts the reports of all extents of a store: tells whether looking through limbo again is worth it.
+  // Counts the reports of all extents of a store: tells whether looking through limbo again is
+  // worth it.
   const std::shared_ptr<std::atomic<uint64_t>> releases_;
 };
 
-// Keeps an extent from being recycled. The first pin is taken under the store's lock while the state names the
-// extent (or by the transaction that made it), so that a writer who has taken it away sees every pin there will be;
-// copies need no lock.
+// Keeps an extent from being recycled. The first pin is taken under the store's lock while the
+// state names the extent (or by the transaction that made it), so that a writer who has taken it
+// away sees every pin there will be; copies need no lock.
 class Pin {
  public:
   Pin() = default;
@@ -67,7 +71,8 @@ class Pin {
   }
   ~Pin() {
     if (extent_ == nullptr) return;
-    if (extent_->pins_.fetch_sub(1) == 1 && extent_->in_limbo_.load()) extent_->releases_->fetch_add(1);
+    if (extent_->pins_.fetch_sub(1) == 1 && extent_->in_limbo_.load())
+      extent_->releases_->fetch_add(1);
   }
 
   Extent* get() const { return extent_.get(); }

@@ -26,7 +26,8 @@ class FreeSpace {
   // Adds a range that overlaps no free one.
   void Add(const Range& range);
 
-  // Takes `length` bytes at a multiple of `alignment` (a power of two) out of the smallest range that has them.
+  // Takes `length` bytes at a multiple of `alignment` (a power of two) out of the smallest range
+  // that has them.
   std::optional<Range> Take(uint64_t length, uint64_t alignment);
 
   // Takes the free range that ends exactly at `end` of `segment`, if there is one.

@@ -24,8 +24,9 @@ bool Limbo::Add(std::shared_ptr<Extent> extent) {
 }
 
 std::vector<std::shared_ptr<Extent>> Limbo::Collect() {
-  const auto freed = std::partition(waiting_.begin(), waiting_.end(),
-                                    [&](const std::shared_ptr<Extent>& extent) { return MustWait(*extent); });
+  const auto freed =
+      std::partition(waiting_.begin(), waiting_.end(),
+                     [&](const std::shared_ptr<Extent>& extent) { return MustWait(*extent); });
   std::vector<std::shared_ptr<Extent>> result(std::make_move_iterator(freed),
                                               std::make_move_iterator(waiting_.end()));
   waiting_.erase(freed, waiting_.end());

@@ -1,8 +1,10 @@
-// Limbo: extents that the current state no longer names, waiting until they may be used again. Pure bookkeeping.
+// Limbo: extents that the current state no longer names, waiting until they may be used again. Pure
+// bookkeeping.
 //
 // An extent leaves when both hold (docs/format.md, "Recycling"):
 //   - nobody has it pinned;
-//   - no state that a power loss could bring back names it. Those are the states of the last sealed barrier and of
+//   - no state that a power loss could bring back names it. Those are the states of the last sealed
+//   barrier and of
 //     every barrier after it, so an extent that was allocated and superseded since is free at once.
 // Not thread-safe.
 #ifndef NUMPACK_STORAGE_LIMBO_H_
@@ -18,12 +20,13 @@ namespace numpack::storage {
 
 class Limbo {
  public:
-  // A barrier record was (or is about to be) written as of `generation`; a seal was written for the newest one.
+  // A barrier record was (or is about to be) written as of `generation`; a seal was written for the
+  // newest one.
   void Barrier(uint64_t generation) { barriers_.push_back(generation); }
   void Sealed();
 
-  // Takes an extent in that nothing names any more; one that no commit ever named has named_at 0. False, and not
-  // taken in, when it may be used again at once.
+  // Takes an extent in that nothing names any more; one that no commit ever named has named_at 0.
+  // False, and not taken in, when it may be used again at once.
   bool Add(std::shared_ptr<Extent> extent);
 
   // Removes and returns the extents that may be used again.

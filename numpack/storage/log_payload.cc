@@ -57,9 +57,12 @@ absl::StatusOr<EntryRecord> DecodeEntry(Decoder& in) {
   if (entry.metadata.size() > kMaxMetadataBytes) return Malformed("metadata too long");
   if ((flags & ~(kInPlaceFlag | kOwnSegmentFlag)) != 0) return Malformed("unknown entry flags");
   if (entry.length > entry.extent.capacity) return Malformed("entry longer than its extent");
-  if (entry.extent.number == 0 && entry.extent.capacity != 0) return Malformed("bytes without an extent");
-  if (entry.extent.number != 0 && entry.extent.capacity == 0) return Malformed("extent without bytes");
-  if (!CheckedAdd(entry.extent.offset, entry.extent.capacity).has_value()) return Malformed("extent overflows");
+  if (entry.extent.number == 0 && entry.extent.capacity != 0)
+    return Malformed("bytes without an extent");
+  if (entry.extent.number != 0 && entry.extent.capacity == 0)
+    return Malformed("extent without bytes");
+  if (!CheckedAdd(entry.extent.offset, entry.extent.capacity).has_value())
+    return Malformed("extent overflows");
   return entry;
 }
 
@@ -121,12 +124,13 @@ absl::StatusOr<CheckpointPayload> DecodeCheckpoint(absl::string_view payload) {
   if (in.failed()) return Malformed("checkpoint cut short");
   if (version != kFormatVersion) {
     return absl::FailedPreconditionError(absl::StrCat("the store has format version ", version,
-                                                      "; this program knows version ", kFormatVersion,
-                                                      ": use a newer NumPack"));
+                                                      "; this program knows version ",
+                                                      kFormatVersion, ": use a newer NumPack"));
   }
   CheckpointPayload result;
   result.log_number = in.U64();
-  NUMPACK_ASSIGN_OR_RETURN(result.entries, DecodeList<EntryRecord>(in, kMinEntryBytes, DecodeEntry));
+  NUMPACK_ASSIGN_OR_RETURN(result.entries,
+                           DecodeList<EntryRecord>(in, kMinEntryBytes, DecodeEntry));
   NUMPACK_RETURN_IF_ERROR(ExpectEnd(in));
   return result;
 }
@@ -148,11 +152,13 @@ absl::StatusOr<InPlacePayload> DecodeInPlace(absl::string_view payload) {
     InPlacePayload::Item item;
     NUMPACK_ASSIGN_OR_RETURN(item.name, DecodeName(decoder));
     item.metadata = std::string(decoder.Bytes());
-    if (decoder.failed() || item.metadata.size() > kMaxMetadataBytes) return Malformed("bad metadata");
+    if (decoder.failed() || item.metadata.size() > kMaxMetadataBytes)
+      return Malformed("bad metadata");
     return item;
   };
   InPlacePayload result;
-  NUMPACK_ASSIGN_OR_RETURN(result.items, DecodeList<InPlacePayload::Item>(in, kMinItemBytes, decode_item));
+  NUMPACK_ASSIGN_OR_RETURN(result.items,
+                           DecodeList<InPlacePayload::Item>(in, kMinItemBytes, decode_item));
   NUMPACK_RETURN_IF_ERROR(ExpectEnd(in));
   return result;
 }

@@ -1,4 +1,5 @@
-// What the commit log's records say: encoding of their payloads, and bounded decoding of untrusted ones.
+// What the commit log's records say: encoding of their payloads, and bounded decoding of untrusted
+// ones.
 #ifndef NUMPACK_STORAGE_LOG_PAYLOAD_H_
 #define NUMPACK_STORAGE_LOG_PAYLOAD_H_
 
@@ -26,15 +27,15 @@ struct ExtentRecord {
 
 struct EntryRecord {
   std::string name;
-  std::string metadata;  // opaque here
-  uint64_t length = 0;   // used bytes, at most the capacity
+  std::string metadata;   // opaque here
+  uint64_t length = 0;    // used bytes, at most the capacity
   bool in_place = false;  // being changed where it lies
   ExtentRecord extent;
 };
 
 // kCommit
 struct CommitPayload {
-  std::vector<EntryRecord> puts;  // in order; a later put of a name wins
+  std::vector<EntryRecord> puts;     // in order; a later put of a name wins
   std::vector<std::string> removes;  // happen before the puts
 };
 // kCheckpoint
@@ -61,8 +62,8 @@ std::string Encode(const CheckpointPayload& payload);
 std::string Encode(const InPlacePayload& payload);
 std::string Encode(const SessionPayload& payload);
 
-// DataLoss when the bytes are not such a payload, FailedPrecondition for a later format version. Memory use is
-// bounded by a small multiple of the payload's size.
+// DataLoss when the bytes are not such a payload, FailedPrecondition for a later format version.
+// Memory use is bounded by a small multiple of the payload's size.
 absl::StatusOr<CommitPayload> DecodeCommit(absl::string_view payload);
 absl::StatusOr<CheckpointPayload> DecodeCheckpoint(absl::string_view payload);
 absl::StatusOr<InPlacePayload> DecodeInPlace(absl::string_view payload);

@@ -6,10 +6,11 @@
 
 namespace numpack::storage {
 
-// What a commit promises when its call returns. A killed process never loses a commit nor leaves half of one,
-// whatever the level; the levels differ after a power loss.
+// What a commit promises when its call returns. A killed process never loses a commit nor leaves
+// half of one, whatever the level; the levels differ after a power loss.
 enum class Durability {
-  // Flush, Close and the end of writable mode are durable; after a power loss the store is as of the last of them.
+  // Flush, Close and the end of writable mode are durable; after a power loss the store is as of
+  // the last of them.
   kRelaxed,
   // Every commit is durable when it returns.
   kFull,

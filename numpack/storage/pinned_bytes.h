@@ -1,7 +1,9 @@
-// PinnedBytes: a stored byte string as it was at one moment, readable and unchanging while this lives.
+// PinnedBytes: a stored byte string as it was at one moment, readable and unchanging while this
+// lives.
 //
-// Copyable; copies share the pin. It keeps the store's files open, and the store locked, until the last copy is
-// gone. In-place changes show through: they are changes of these very bytes. Thread-safe.
+// Copyable; copies share the pin. It keeps the store's files open, and the store locked, until the
+// last copy is gone. In-place changes show through: they are changes of these very bytes.
+// Thread-safe.
 #ifndef NUMPACK_STORAGE_PINNED_BYTES_H_
 #define NUMPACK_STORAGE_PINNED_BYTES_H_
 
@@ -22,7 +24,8 @@ namespace numpack::storage {
 class PinnedBytes {
  public:
   PinnedBytes() = default;
-  // `store` is kept alive. The caller makes sure that the extent cannot be recycled meanwhile (see Pin).
+  // `store` is kept alive. The caller makes sure that the extent cannot be recycled meanwhile (see
+  // Pin).
   PinnedBytes(std::shared_ptr<const void> store, EntryPtr entry);
 
   uint64_t length() const { return entry_ == nullptr ? 0 : entry_->length; }
@@ -31,8 +34,8 @@ class PinnedBytes {
   // Copies [offset, offset + to.size()). OutOfRange beyond length().
   absl::Status Read(uint64_t offset, absl::Span<std::byte> to) const;
 
-  // [offset, offset + length) without a copy (with one where the backend has no mappings). The result holds the
-  // pin too.
+  // [offset, offset + length) without a copy (with one where the backend has no mappings). The
+  // result holds the pin too.
   absl::StatusOr<SharedBytes> View(uint64_t offset, uint64_t length) const;
   absl::StatusOr<SharedBytes> View() const { return View(0, length()); }
 

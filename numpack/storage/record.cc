@@ -42,10 +42,11 @@ std::optional<Header> ParseHeader(absl::string_view log, size_t position) {
 
 }  // namespace
 
-absl::Status AppendRecord(RecordKind kind, uint64_t generation, absl::string_view payload, uint32_t* previous,
-                          std::string* out) {
+absl::Status AppendRecord(RecordKind kind, uint64_t generation, absl::string_view payload,
+                          uint32_t* previous, std::string* out) {
   if (payload.size() > kMaxPayloadBytes) {
-    return absl::ResourceExhaustedError(absl::StrCat("a commit of ", payload.size(), " bytes is too large"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("a commit of ", payload.size(), " bytes is too large"));
   }
   const size_t padded = (payload.size() + 7) / 8 * 8;
   const size_t start = out->size();
@@ -61,7 +62,8 @@ absl::Status AppendRecord(RecordKind kind, uint64_t generation, absl::string_vie
   out->append(payload.data(), payload.size());
   out->append(padded - payload.size(), '\0');
   const absl::string_view body = absl::string_view(*out).substr(start + kRecordHeaderBytes, padded);
-  const auto checksum = static_cast<uint32_t>(absl::ExtendCrc32c(absl::crc32c_t{header_checksum}, body));
+  const auto checksum =
+      static_cast<uint32_t>(absl::ExtendCrc32c(absl::crc32c_t{header_checksum}, body));
   encoder.U32(checksum);
   encoder.U32(kTrailerMark);
   *previous = checksum;
@@ -81,7 +83,8 @@ std::optional<Record> ParseRecord(absl::string_view log, size_t position, uint32
   Decoder trailer(log.substr(position + kRecordHeaderBytes + padded, kRecordTrailerBytes));
   const uint32_t checksum = trailer.U32();
   if (trailer.U32() != kTrailerMark) return std::nullopt;
-  if (checksum != static_cast<uint32_t>(absl::ExtendCrc32c(absl::crc32c_t{header->checksum}, body))) {
+  if (checksum !=
+      static_cast<uint32_t>(absl::ExtendCrc32c(absl::crc32c_t{header->checksum}, body))) {
     return std::nullopt;
   }
   return Record{static_cast<RecordKind>(header->kind), header->generation,

@@ -7,12 +7,13 @@
 //             u32 payload bytes without padding u32 header checksum   u32 0xB1A7D2C3
 //   trailer:  u32 record checksum               u32 0xE59CA6B7
 //
-// All numbers are little-endian, checksums CRC-32C. The header has one of its own (over its first 24 bytes), so
-// its length can be believed before the rest is there. The record's is continued from the header's and runs over
-// the padded payload; it does not run over the header checksum itself, because the CRC of data followed by its own
-// CRC is a constant. Each record names its predecessor's checksum, so leftovers of an older tail never fit.
-// Header and trailer end in a byte that is not zero: zeros after the stop of parsing mean that nothing was written
-// there. docs/format.md has a worked example.
+// All numbers are little-endian, checksums CRC-32C. The header has one of its own (over its first
+// 24 bytes), so its length can be believed before the rest is there. The record's is continued from
+// the header's and runs over the padded payload; it does not run over the header checksum itself,
+// because the CRC of data followed by its own CRC is a constant. Each record names its
+// predecessor's checksum, so leftovers of an older tail never fit. Header and trailer end in a byte
+// that is not zero: zeros after the stop of parsing mean that nothing was written there.
+// docs/format.md has a worked example.
 #ifndef NUMPACK_STORAGE_RECORD_H_
 #define NUMPACK_STORAGE_RECORD_H_
 
@@ -42,10 +43,10 @@ inline constexpr size_t kRecordHeaderBytes = 32;
 inline constexpr size_t kRecordTrailerBytes = 8;
 inline constexpr size_t kMaxPayloadBytes = 0xFFFFFF00u - kRecordHeaderBytes - kRecordTrailerBytes;
 
-// Appends a record to `out`. `previous` is the checksum of the record before, and becomes this one's.
-// ResourceExhausted when the payload is longer than kMaxPayloadBytes.
-absl::Status AppendRecord(RecordKind kind, uint64_t generation, absl::string_view payload, uint32_t* previous,
-                          std::string* out);
+// Appends a record to `out`. `previous` is the checksum of the record before, and becomes this
+// one's. ResourceExhausted when the payload is longer than kMaxPayloadBytes.
+absl::Status AppendRecord(RecordKind kind, uint64_t generation, absl::string_view payload,
+                          uint32_t* previous, std::string* out);
 
 struct Record {
   RecordKind kind;
@@ -55,7 +56,8 @@ struct Record {
   size_t length;  // of the whole record
 };
 
-// The record at `position`, if it is whole, sound and the successor of `previous`. The kind may be unknown.
+// The record at `position`, if it is whole, sound and the successor of `previous`. The kind may be
+// unknown.
 std::optional<Record> ParseRecord(absl::string_view log, size_t position, uint32_t previous);
 
 // What it means that no record could be parsed at `position`.
@@ -66,8 +68,8 @@ enum class LogEnd {
 };
 LogEnd JudgeEnd(absl::string_view log, size_t position);
 
-// Whether the header of a seal stands anywhere beyond `position` (not at it). All that precedes a seal was once
-// durable, so then the bytes at `position` are damage and not an unfinished write.
+// Whether the header of a seal stands anywhere beyond `position` (not at it). All that precedes a
+// seal was once durable, so then the bytes at `position` are damage and not an unfinished write.
 bool SealFollows(absl::string_view log, size_t position);
 
 }  // namespace numpack::storage

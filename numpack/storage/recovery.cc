@@ -16,9 +16,10 @@ namespace numpack::storage {
 namespace {
 
 absl::Status Corrupt(const File& file, uint64_t offset, absl::string_view what) {
-  return absl::DataLossError(absl::StrCat(file.description(), " is damaged at byte ", offset, ": ", what,
-                                          "; nothing was changed. Restore the directory from a copy, or salvage what "
-                                          "checks out into a new store"));
+  return absl::DataLossError(
+      absl::StrCat(file.description(), " is damaged at byte ", offset, ": ", what,
+                   "; nothing was changed. Restore the directory from a copy, or salvage what "
+                   "checks out into a new store"));
 }
 
 // One log as it was parsed.
@@ -33,8 +34,8 @@ absl::StatusOr<ParsedLog> Parse(File& file) {
   ParsedLog log;
   NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file.Size());
   log.bytes.resize(size);
-  NUMPACK_RETURN_IF_ERROR(
-      file.ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(log.bytes.data()), log.bytes.size())));
+  NUMPACK_RETURN_IF_ERROR(file.ReadAt(
+      0, absl::MakeSpan(reinterpret_cast<std::byte*>(log.bytes.data()), log.bytes.size())));
   uint32_t previous = 0;
   while (log.stop < size) {
     const std::optional<Record> record = ParseRecord(log.bytes, log.stop, previous);
@@ -55,7 +56,8 @@ bool HasSeal(const ParsedLog& log) {
                      [](const auto& record) { return record.second.kind == RecordKind::kSeal; });
 }
 
-// A log is complete once its checkpoint and a barrier are there; before that its maker may have died.
+// A log is complete once its checkpoint and a barrier are there; before that its maker may have
+// died.
 bool IsComplete(const ParsedLog& log) {
   return !log.records.empty() && log.records[0].second.kind == RecordKind::kCheckpoint &&
          std::any_of(log.records.begin(), log.records.end(),
@@ -75,7 +77,8 @@ class Replay {
     switch (record.kind) {
       case RecordKind::kCheckpoint: {
         NUMPACK_ASSIGN_OR_RETURN(const CheckpointPayload payload, DecodeCheckpoint(record.payload));
-        if (payload.log_number != state_.log_number) return absl::DataLossError("the log has another's name");
+        if (payload.log_number != state_.log_number)
+          return absl::DataLossError("the log has another's name");
         return Commit({}, payload.entries, record.generation);
       }
       case RecordKind::kCommit: {
@@ -99,13 +102,14 @@ class Replay {
       case RecordKind::kRedo:
         break;
     }
-    return absl::FailedPreconditionError(absl::StrCat("a record of unknown kind ", static_cast<uint32_t>(record.kind),
+    return absl::FailedPreconditionError(absl::StrCat("a record of unknown kind ",
+                                                      static_cast<uint32_t>(record.kind),
                                                       ": the store needs a newer NumPack"));
   }
 
  private:
-  absl::Status Commit(const std::vector<std::string>& removes, const std::vector<EntryRecord>& entries,
-                      uint64_t generation) {
+  absl::Status Commit(const std::vector<std::string>& removes,
+                      const std::vector<EntryRecord>& entries, uint64_t generation) {
     std::vector<Catalogue::Put> puts;
     puts.reserve(entries.size());
     for (const EntryRecord& record : entries) {
@@ -116,8 +120,8 @@ class Replay {
       entry->metadata = record.metadata;
       entry->in_place = record.in_place ? InPlace::kInterrupted : InPlace::kNo;
       const EntryPtr before = state_.catalogue.Find(record.name);
-      const bool keeps_place =
-          before != nullptr && std::find(removes.begin(), removes.end(), record.name) == removes.end();
+      const bool keeps_place = before != nullptr && std::find(removes.begin(), removes.end(),
+                                                              record.name) == removes.end();
       entry->ordinal = keeps_place ? before->ordinal : next_ordinal_++;
       puts.push_back({record.name, std::move(entry)});
     }
@@ -132,8 +136,8 @@ class Replay {
     if (record.number == 0) return std::shared_ptr<Extent>();
     std::shared_ptr<Extent>& extent = by_number_[record.number];
     if (extent == nullptr) {
-      extent = std::make_shared<Extent>(record.number, record.segment, record.offset, record.capacity,
-                                        record.own_segment, releases_);
+      extent = std::make_shared<Extent>(record.number, record.segment, record.offset,
+                                        record.capacity, record.own_segment, releases_);
     } else if (extent->segment_number != record.segment || extent->offset != record.offset ||
                record.capacity < extent->capacity) {
       return absl::DataLossError(absl::StrCat("extent ", record.number, " is in two places"));
@@ -145,7 +149,8 @@ class Replay {
   absl::Status InPlaceChange(const InPlacePayload& payload, bool begin) {
     for (const InPlacePayload::Item& item : payload.items) {
       const EntryPtr before = state_.catalogue.Find(item.name);
-      if (before == nullptr) return absl::DataLossError("an in-place change of an array that is not there");
+      if (before == nullptr)
+        return absl::DataLossError("an in-place change of an array that is not there");
       auto entry = std::make_shared<Entry>(*before);
       entry->in_place = begin ? InPlace::kInterrupted : InPlace::kNo;
       if (!begin) entry->metadata = item.metadata;
@@ -170,11 +175,13 @@ absl::StatusOr<std::string> LastBoot(const ParsedLog& log) {
   return std::string();
 }
 
-// How many of the parsed records count after a restart of the machine: up to the last barrier and its seal.
+// How many of the parsed records count after a restart of the machine: up to the last barrier and
+// its seal.
 size_t RecordsUpToBarrier(const ParsedLog& log) {
   for (size_t count = log.records.size(); count > 0; --count) {
     if (log.records[count - 1].second.kind != RecordKind::kBarrier) continue;
-    const bool seal = count < log.records.size() && log.records[count].second.kind == RecordKind::kSeal;
+    const bool seal =
+        count < log.records.size() && log.records[count].second.kind == RecordKind::kSeal;
     return seal ? count + 1 : count;
   }
   return 0;
@@ -186,7 +193,8 @@ absl::Status Replay1(const ParsedLog& log, Backend& backend, RecoveredState& sta
   const bool same_boot = !boot.empty() && boot == backend.BootId();
   size_t count = log.records.size();
   if (same_boot) {
-    if (log.end == LogEnd::kCorrupt) return Corrupt(*state.log_file, log.stop, "not a record, nor an unfinished one");
+    if (log.end == LogEnd::kCorrupt)
+      return Corrupt(*state.log_file, log.stop, "not a record, nor an unfinished one");
     state.torn = log.end == LogEnd::kTorn;
   } else {
     if (log.end != LogEnd::kClean && SealFollows(log.bytes, log.stop)) {
@@ -216,12 +224,14 @@ class ExtentChecker {
     NUMPACK_ASSIGN_OR_RETURN(extent->segment, FindSegment(*extent));
     const std::optional<uint64_t> end = CheckedAdd(extent->offset, extent->capacity);
     if (!end.has_value() || *end > extent->segment->size()) {
-      return absl::DataLossError(absl::StrCat(backend_.Describe(), ": ", Segment::FileName(extent->segment_number),
-                                              " has ", extent->segment->size(), " bytes, fewer than the ",
-                                              extent->offset, " + ", extent->capacity, " that the log names"));
+      return absl::DataLossError(
+          absl::StrCat(backend_.Describe(), ": ", Segment::FileName(extent->segment_number),
+                       " has ", extent->segment->size(), " bytes, fewer than the ", extent->offset,
+                       " + ", extent->capacity, " that the log names"));
     }
     if (extent->own_segment && extent->offset != 0) {
-      return absl::DataLossError(absl::StrCat(Segment::FileName(extent->segment_number), " is not packed"));
+      return absl::DataLossError(
+          absl::StrCat(Segment::FileName(extent->segment_number), " is not packed"));
     }
     ranges_.push_back(extent.get());
     return absl::OkStatus();
@@ -229,12 +239,14 @@ class ExtentChecker {
 
   absl::Status CheckDisjoint() {
     std::sort(ranges_.begin(), ranges_.end(), [](const Extent* a, const Extent* b) {
-      return std::make_pair(a->segment_number, a->offset) < std::make_pair(b->segment_number, b->offset);
+      return std::make_pair(a->segment_number, a->offset) <
+             std::make_pair(b->segment_number, b->offset);
     });
     for (size_t i = 1; i < ranges_.size(); ++i) {
       const Extent& a = *ranges_[i - 1];
       const Extent& b = *ranges_[i];
-      if (a.segment_number == b.segment_number && (a.offset + a.capacity > b.offset || a.own_segment)) {
+      if (a.segment_number == b.segment_number &&
+          (a.offset + a.capacity > b.offset || a.own_segment)) {
         return absl::DataLossError(absl::StrCat(backend_.Describe(), ": the log names bytes of ",
                                                 Segment::FileName(a.segment_number), " twice"));
       }
@@ -248,7 +260,8 @@ class ExtentChecker {
     if (segment == nullptr) {
       auto opened = Segment::Open(backend_, extent.segment_number, OpenMode::kReadWrite);
       if (absl::IsNotFound(opened.status())) {
-        return absl::DataLossError(absl::StrCat(backend_.Describe(), ": ", Segment::FileName(extent.segment_number),
+        return absl::DataLossError(absl::StrCat(backend_.Describe(), ": ",
+                                                Segment::FileName(extent.segment_number),
                                                 " is missing, although the log names it"));
       }
       if (!opened.ok()) return opened.status();
@@ -278,23 +291,28 @@ absl::Status AttachSegments(Backend& backend, RecoveredState& state) {
 
 }  // namespace
 
-absl::StatusOr<RecoveredState> Recover(Backend& backend, const std::shared_ptr<std::atomic<uint64_t>>& releases) {
+absl::StatusOr<RecoveredState> Recover(Backend& backend,
+                                       const std::shared_ptr<std::atomic<uint64_t>>& releases) {
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> files, backend.List());
   std::vector<uint64_t> numbers;
   for (const std::string& name : files) {
-    if (const std::optional<uint64_t> number = CommitLog::ParseFileName(name)) numbers.push_back(*number);
+    if (const std::optional<uint64_t> number = CommitLog::ParseFileName(name))
+      numbers.push_back(*number);
   }
   if (numbers.empty()) return absl::NotFoundError(absl::StrCat("no store in ", backend.Describe()));
   std::sort(numbers.rbegin(), numbers.rend());
   for (const uint64_t number : numbers) {
     RecoveredState state;
     state.log_number = number;
-    NUMPACK_ASSIGN_OR_RETURN(state.log_file, backend.Open(CommitLog::FileName(number), OpenMode::kReadWrite));
+    NUMPACK_ASSIGN_OR_RETURN(state.log_file,
+                             backend.Open(CommitLog::FileName(number), OpenMode::kReadWrite));
     NUMPACK_ASSIGN_OR_RETURN(const ParsedLog log, Parse(*state.log_file));
-    // A newer log that was never finished: its maker died, the older one counts. Without an older one it is damage.
+    // A newer log that was never finished: its maker died, the older one counts. Without an older
+    // one it is damage.
     const bool unfinished = !IsComplete(log) && !SealFollows(log.bytes, log.stop);
     if (unfinished && number != numbers.back()) continue;
-    if (!IsComplete(log)) return Corrupt(*state.log_file, log.stop, "the log has no readable beginning");
+    if (!IsComplete(log))
+      return Corrupt(*state.log_file, log.stop, "the log has no readable beginning");
     NUMPACK_RETURN_IF_ERROR(Replay1(log, backend, state, releases));
     NUMPACK_RETURN_IF_ERROR(AttachSegments(backend, state));
     state.sealed = HasSeal(log);

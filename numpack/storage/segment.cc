@@ -11,7 +11,8 @@ namespace numpack::storage {
 
 std::string Segment::FileName(uint32_t number) { return absl::StrCat("segment.", number); }
 
-absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(Backend& backend, uint32_t number, OpenMode mode) {
+absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(Backend& backend, uint32_t number,
+                                                       OpenMode mode) {
   NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file, backend.Open(FileName(number), mode));
   NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
   return std::shared_ptr<Segment>(
@@ -43,18 +44,22 @@ absl::Status Segment::Write(uint64_t offset, absl::Span<const absl::Span<const s
   return file_->WriteAt(offset, pieces);
 }
 
-absl::Status Segment::Read(uint64_t offset, absl::Span<std::byte> to) { return file_->ReadAt(offset, to); }
+absl::Status Segment::Read(uint64_t offset, absl::Span<std::byte> to) {
+  return file_->ReadAt(offset, to);
+}
 
 absl::StatusOr<SharedBytes> Segment::View(uint64_t offset, uint64_t length) {
   if (length == 0) return SharedBytes{};
   if (!mappings_) {
     std::shared_ptr<std::byte[]> copy(new (std::nothrow) std::byte[length]);
-    if (copy == nullptr) return absl::ResourceExhaustedError(absl::StrCat("no memory for ", length, " bytes"));
+    if (copy == nullptr)
+      return absl::ResourceExhaustedError(absl::StrCat("no memory for ", length, " bytes"));
     NUMPACK_RETURN_IF_ERROR(Read(offset, absl::MakeSpan(copy.get(), length)));
     return SharedBytes{absl::MakeConstSpan(copy.get(), length), copy};
   }
   const std::optional<uint64_t> end = CheckedAdd(offset, length);
-  if (!end.has_value()) return absl::OutOfRangeError(absl::StrCat("range overflows in ", file_->description()));
+  if (!end.has_value())
+    return absl::OutOfRangeError(absl::StrCat("range overflows in ", file_->description()));
   NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<const MappedRegion> mapping, Mapping(*end));
   return SharedBytes{absl::MakeConstSpan(mapping->data() + offset, length), std::move(mapping)};
 }

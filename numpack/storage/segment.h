@@ -1,8 +1,8 @@
 // Segment: one file of plain bytes, in which extents lie.
 //
-// Reading goes through one cached read-only mapping of the whole file where the backend has mappings, writing
-// through positional writes, so that a failing disk is an error and never a signal.
-// Thread-safe; overlapping writes are the caller's to order.
+// Reading goes through one cached read-only mapping of the whole file where the backend has
+// mappings, writing through positional writes, so that a failing disk is an error and never a
+// signal. Thread-safe; overlapping writes are the caller's to order.
 #ifndef NUMPACK_STORAGE_SEGMENT_H_
 #define NUMPACK_STORAGE_SEGMENT_H_
 
@@ -34,20 +34,23 @@ class Segment {
   static std::string FileName(uint32_t number);
 
   // Opens segment.<number>, which must (or, with kCreateNew, must not) exist.
-  static absl::StatusOr<std::shared_ptr<Segment>> Open(Backend& backend, uint32_t number, OpenMode mode);
+  static absl::StatusOr<std::shared_ptr<Segment>> Open(Backend& backend, uint32_t number,
+                                                       OpenMode mode);
 
   uint32_t number() const { return number_; }
   uint64_t size() const { return size_.load(std::memory_order_relaxed); }
 
   // Grows the file to at least `size` bytes with blocks behind them. One caller at a time.
   absl::Status Reserve(uint64_t size);
-  // Cuts the file; false when somebody still has the cut part mapped. One caller at a time, nobody reading there.
+  // Cuts the file; false when somebody still has the cut part mapped. One caller at a time, nobody
+  // reading there.
   absl::StatusOr<bool> Shrink(uint64_t size);
 
   absl::Status Write(uint64_t offset, absl::Span<const absl::Span<const std::byte>> pieces);
   absl::Status Read(uint64_t offset, absl::Span<std::byte> to);
 
-  // [offset, offset + length) as memory: mapped, or read into memory of its own where there are no mappings.
+  // [offset, offset + length) as memory: mapped, or read into memory of its own where there are no
+  // mappings.
   absl::StatusOr<SharedBytes> View(uint64_t offset, uint64_t length);
   // A mapping of its own, whose stores change the file. The caller calls MarkDirty.
   absl::StatusOr<MappedRegion> MapWritable(uint64_t offset, uint64_t length);
@@ -69,7 +72,8 @@ class Segment {
   std::atomic<bool> dirty_{false};
 
   absl::Mutex mu_;
-  // Of [0, some earlier size). Replaced by a longer one when needed; views keep the one they were cut from.
+  // Of [0, some earlier size). Replaced by a longer one when needed; views keep the one they were
+  // cut from.
   std::shared_ptr<const MappedRegion> mapping_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -15,7 +15,8 @@
 namespace numpack::storage {
 namespace {
 
-// From here on a packed extent has pages of its own from the start; below, that would waste too much.
+// From here on a packed extent has pages of its own from the start; below, that would waste too
+// much.
 constexpr uint64_t kOwnPagesFrom = uint64_t{32} << 10;
 
 // Packed segments grow by as much as they have, within these bounds, and up to a size.
@@ -32,7 +33,8 @@ absl::Status TooLarge(uint64_t bytes) {
 
 std::optional<uint32_t> ParseSegmentFileName(absl::string_view name) {
   uint32_t number = 0;
-  if (!absl::ConsumePrefix(&name, "segment.") || !absl::SimpleAtoi(name, &number)) return std::nullopt;
+  if (!absl::ConsumePrefix(&name, "segment.") || !absl::SimpleAtoi(name, &number))
+    return std::nullopt;
   if (number == 0 || absl::StrCat(number) != name) return std::nullopt;
   return number;
 }
@@ -51,7 +53,8 @@ absl::Status Space::Adopt(const std::vector<std::shared_ptr<Extent>>& used) {
       packed[extent->segment_number].push_back(extent.get());
     }
   }
-  // A gap between used numbers may be as wide as a hostile log likes; only short ones are worth filling.
+  // A gap between used numbers may be as wide as a hostile log likes; only short ones are worth
+  // filling.
   next_number_ = numbers.empty() ? 1 : *numbers.rbegin() + 1;
   if (next_number_ <= 2 * numbers.size() + 64) {
     for (uint64_t n = 1; n < next_number_; ++n) {
@@ -59,7 +62,8 @@ absl::Status Space::Adopt(const std::vector<std::shared_ptr<Extent>>& used) {
     }
   }
   for (auto& [number, extents] : packed) {
-    std::sort(extents.begin(), extents.end(), [](const Extent* a, const Extent* b) { return a->offset < b->offset; });
+    std::sort(extents.begin(), extents.end(),
+              [](const Extent* a, const Extent* b) { return a->offset < b->offset; });
     uint64_t at = 0;
     for (const Extent* extent : extents) {
       free_.Add({number, at, extent->offset - at});
@@ -72,7 +76,8 @@ absl::Status Space::Adopt(const std::vector<std::shared_ptr<Extent>>& used) {
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> files, backend_->List());
   for (const std::string& name : files) {
     const std::optional<uint32_t> number = ParseSegmentFileName(name);
-    if (number.has_value() && !segments_.contains(*number)) NUMPACK_RETURN_IF_ERROR(backend_->Remove(name));
+    if (number.has_value() && !segments_.contains(*number))
+      NUMPACK_RETURN_IF_ERROR(backend_->Remove(name));
   }
   return absl::OkStatus();
 }
@@ -94,7 +99,8 @@ std::shared_ptr<Extent> Space::MakeExtent(const std::shared_ptr<Segment>& segmen
     number = *free_numbers_.begin();
     free_numbers_.erase(free_numbers_.begin());
   }
-  auto extent = std::make_shared<Extent>(number, segment->number(), offset, capacity, own_segment, releases_);
+  auto extent =
+      std::make_shared<Extent>(number, segment->number(), offset, capacity, own_segment, releases_);
   extent->segment = segment;
   return extent;
 }
@@ -170,7 +176,8 @@ absl::StatusOr<std::shared_ptr<Extent>> Space::AllocateOwn(uint64_t bytes) {
 absl::StatusOr<bool> Space::Grow(Extent& extent, uint64_t bytes) {
   if (bytes <= extent.capacity) return true;
   if (!extent.own_segment) return false;
-  // Half as much again, so that appending row by row costs a constant per row; bounded for huge arrays.
+  // Half as much again, so that appending row by row costs a constant per row; bounded for huge
+  // arrays.
   constexpr uint64_t kMaxSlack = uint64_t{256} << 20;
   const std::optional<uint64_t> roomy =
       CheckedRoundUp(bytes + std::min(extent.capacity / 2, kMaxSlack), kPageBytes);
@@ -191,7 +198,8 @@ void Space::Free(const Extent& extent) {
     return;
   }
   own_bytes_ -= extent.capacity;
-  // By the file's size: it may be larger than what the log knows of, after an append that was never committed.
+  // By the file's size: it may be larger than what the log knows of, after an append that was never
+  // committed.
   const uint64_t size = extent.segment->size();
   spares_[size].push_back(extent.segment_number);
   spare_bytes_ += size;
@@ -226,7 +234,8 @@ absl::Status Space::Trim() {
       continue;
     }
     // Reading the last used bytes through a mapping must not end at a page that is gone.
-    const uint64_t end = std::min(segment->size(), (tail->offset + kPageBytes - 1) & ~(kPageBytes - 1));
+    const uint64_t end =
+        std::min(segment->size(), (tail->offset + kPageBytes - 1) & ~(kPageBytes - 1));
     NUMPACK_ASSIGN_OR_RETURN(const bool shrunk, segment->Shrink(end));
     free_.Add({number, tail->offset, (shrunk ? end : segment->size()) - tail->offset});
   }

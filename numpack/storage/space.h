@@ -1,8 +1,8 @@
 // Space: where extents come from, and where they go when nobody needs them any more.
 //
-// Arrays up to kPackedBytes share segments that grow in steps; a larger one has a segment of its own, so that it can
-// grow in place. Space of both kinds is used again before files grow: overwriting costs a fortieth of a new file.
-// Not thread-safe.
+// Arrays up to kPackedBytes share segments that grow in steps; a larger one has a segment of its
+// own, so that it can grow in place. Space of both kinds is used again before files grow:
+// overwriting costs a fortieth of a new file. Not thread-safe.
 #ifndef NUMPACK_STORAGE_SPACE_H_
 #define NUMPACK_STORAGE_SPACE_H_
 
@@ -31,21 +31,23 @@ class Space {
   Space(std::shared_ptr<Backend> backend, std::shared_ptr<std::atomic<uint64_t>> releases)
       : backend_(std::move(backend)), releases_(std::move(releases)) {}
 
-  // Takes the recovered extents for used, and what they leave of their segments for free. Removes segment files
-  // that hold none of them.
+  // Takes the recovered extents for used, and what they leave of their segments for free. Removes
+  // segment files that hold none of them.
   absl::Status Adopt(const std::vector<std::shared_ptr<Extent>>& used);
 
-  // An extent of at least `bytes` > 0, reserved, contents undefined. `own_pages`: no other extent shares a page.
+  // An extent of at least `bytes` > 0, reserved, contents undefined. `own_pages`: no other extent
+  // shares a page.
   absl::StatusOr<std::shared_ptr<Extent>> Allocate(uint64_t bytes, bool own_pages);
 
-  // Makes an extent's capacity at least `bytes` where it lies; false when there is no room for that.
+  // Makes an extent's capacity at least `bytes` where it lies; false when there is no room for
+  // that.
   absl::StatusOr<bool> Grow(Extent& extent, uint64_t bytes);
 
   // Takes an extent back that nobody uses or can bring back.
   void Free(const Extent& extent);
 
-  // Gives the spare segments and the free tails of packed ones back to the file system, as far as nobody has them
-  // mapped.
+  // Gives the spare segments and the free tails of packed ones back to the file system, as far as
+  // nobody has them mapped.
   absl::Status Trim();
 
   // Makes everything written durable, and the files themselves.
@@ -58,8 +60,8 @@ class Space {
   absl::StatusOr<std::shared_ptr<Extent>> AllocateOwn(uint64_t bytes);
   absl::Status GrowPacked(uint64_t bytes);
   absl::StatusOr<std::shared_ptr<Segment>> NewSegment();
-  std::shared_ptr<Extent> MakeExtent(const std::shared_ptr<Segment>& segment, uint64_t offset, uint64_t capacity,
-                                     bool own_segment);
+  std::shared_ptr<Extent> MakeExtent(const std::shared_ptr<Segment>& segment, uint64_t offset,
+                                     uint64_t capacity, bool own_segment);
   absl::Status RemoveSegment(uint32_t number);
   void DropSpares(uint64_t keep_bytes);
 
@@ -68,11 +70,11 @@ class Space {
 
   // Every segment that has an extent, free or not.
   absl::btree_map<uint32_t, std::shared_ptr<Segment>> segments_;
-  FreeSpace free_;                  // of the packed segments
-  uint32_t growing_ = 0;            // the packed segment that grows; 0: none
+  FreeSpace free_;        // of the packed segments
+  uint32_t growing_ = 0;  // the packed segment that grows; 0: none
   absl::btree_map<uint64_t, std::vector<uint32_t>> spares_;  // whole free segments by size
   uint64_t spare_bytes_ = 0;
-  uint64_t own_bytes_ = 0;          // in use, in segments of their own
+  uint64_t own_bytes_ = 0;  // in use, in segments of their own
 
   bool directory_changed_ = false;  // files came or went since the last Sync
 

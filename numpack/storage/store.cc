@@ -15,11 +15,13 @@ namespace numpack::storage {
 namespace {
 
 constexpr char kLockFile[] = "writer.lock";
-// Beyond the contents: on Windows a locked range cannot be read by others, and they read the process id.
+// Beyond the contents: on Windows a locked range cannot be read by others, and they read the
+// process id.
 constexpr uint64_t kLockOffset = uint64_t{1} << 62;
 constexpr size_t kLockTextBytes = 24;
 
-// The live stores of this process. Opening is serialized for each directory, not across directories.
+// The live stores of this process. Opening is serialized for each directory, not across
+// directories.
 struct Slot {
   absl::Mutex mu;
   std::weak_ptr<Store> store ABSL_GUARDED_BY(mu);
@@ -66,14 +68,16 @@ Store::Store(std::shared_ptr<Backend> backend, const StoreOptions& options)
 
 Store::~Store() = default;
 
-absl::StatusOr<std::shared_ptr<Store>> Store::Open(std::shared_ptr<Backend> backend, const StoreOptions& options) {
+absl::StatusOr<std::shared_ptr<Store>> Store::Open(std::shared_ptr<Backend> backend,
+                                                   const StoreOptions& options) {
   if (options.durability == Durability::kFull && !backend->capabilities().durable_sync) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(backend->Describe(), " cannot make commits durable: use Durability::kRelaxed or kNone"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        backend->Describe(), " cannot make commits durable: use Durability::kRelaxed or kNone"));
   }
   const std::shared_ptr<Slot> slot = FindSlot(backend->Identity());
   absl::MutexLock lock(&slot->mu);
-  if (std::shared_ptr<Store> live = slot->store.lock(); live != nullptr && live->CheckReadable().ok()) {
+  if (std::shared_ptr<Store> live = slot->store.lock();
+      live != nullptr && live->CheckReadable().ok()) {
     live->RaiseDurability(options.durability);
     NUMPACK_RETURN_IF_ERROR(live->AddHandle());
     return live;
@@ -100,7 +104,9 @@ absl::Status Store::AddHandle() {
 }
 
 void Store::RaiseDurability(Durability durability) {
-  const auto strength = [](Durability d) { return d == Durability::kFull ? 2 : d == Durability::kRelaxed ? 1 : 0; };
+  const auto strength = [](Durability d) {
+    return d == Durability::kFull ? 2 : d == Durability::kRelaxed ? 1 : 0;
+  };
   if (strength(durability) > strength(durability_.load())) durability_.store(durability);
 }
 
@@ -132,8 +138,9 @@ absl::Status Store::Start(bool create) {
     NUMPACK_RETURN_IF_ERROR(StartLog(newest_log + 1));
     RemoveLog(recovered->log_number);
   } else {
-    NUMPACK_ASSIGN_OR_RETURN(log_, CommitLog::Continue(std::move(recovered->log_file), recovered->log_number,
-                                                       recovered->end, recovered->torn));
+    NUMPACK_ASSIGN_OR_RETURN(
+        log_, CommitLog::Continue(std::move(recovered->log_file), recovered->log_number,
+                                  recovered->end, recovered->torn));
     std::vector<CommitLog::Item> items;
     if (!recovered->sealed) {
       // Whoever made this log died before it was known to be durable.
@@ -144,7 +151,8 @@ absl::Status Store::Start(bool create) {
       items.push_back({RecordKind::kSeal, ""});
       limbo_.Sealed();
     }
-    items.push_back({RecordKind::kSession, Encode(SessionPayload{ProcessId(), backend_->BootId()})});
+    items.push_back(
+        {RecordKind::kSession, Encode(SessionPayload{ProcessId(), backend_->BootId()})});
     sealed_generation_ = log_->generation() + items.size();
     NUMPACK_RETURN_IF_ERROR(log_->Append(items));
     checkpoint_bytes_ = log_->bytes();
@@ -157,9 +165,9 @@ absl::Status Store::LockDirectory() {
   NUMPACK_ASSIGN_OR_RETURN(lock_file_, backend_->Open(kLockFile, OpenMode::kCreate));
   const absl::Status status = lock_file_->Lock(kLockOffset, 1, LockKind::kExclusive, lock_wait_);
   if (absl::IsUnavailable(status)) {
-    return absl::UnavailableError(absl::StrCat(backend_->Describe(), " is in use by ", ReadLockHolder(*lock_file_),
-                                               ", and stayed so for ", absl::FormatDuration(lock_wait_),
-                                               ": close it there first"));
+    return absl::UnavailableError(absl::StrCat(
+        backend_->Describe(), " is in use by ", ReadLockHolder(*lock_file_), ", and stayed so for ",
+        absl::FormatDuration(lock_wait_), ": close it there first"));
   }
   NUMPACK_RETURN_IF_ERROR(status);
   std::string text = absl::StrCat(ProcessId(), "\n");
@@ -173,9 +181,10 @@ absl::Status Store::CheckNothingIsLost() {
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> files, backend_->List());
   for (const std::string& name : files) {
     if (absl::StartsWith(name, "segment.")) {
-      return absl::DataLossError(absl::StrCat(backend_->Describe(), " holds ", name,
-                                              " but no commit log: the log was removed or lost. Restore it from a copy, "
-                                              "or move the segments away to start an empty store"));
+      return absl::DataLossError(
+          absl::StrCat(backend_->Describe(), " holds ", name,
+                       " but no commit log: the log was removed or lost. Restore it from a copy, "
+                       "or move the segments away to start an empty store"));
     }
   }
   return absl::OkStatus();
@@ -203,7 +212,8 @@ absl::Status Store::CheckReadable() const {
   absl::MutexLock lock(&mu_);
   if (!abandoned_) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
-      backend_->Describe(), " was dropped and replaced by another handle: open it again to use the new store"));
+      backend_->Describe(),
+      " was dropped and replaced by another handle: open it again to use the new store"));
 }
 
 absl::Status Store::CheckWritable() const {
@@ -215,9 +225,12 @@ absl::Status Store::CheckWritable() const {
 absl::Status Store::Poison(absl::Status status) {
   absl::MutexLock lock(&mu_);
   if (poisoned_.ok()) {
-    poisoned_ = absl::Status(status.code(), absl::StrCat("an earlier write to ", backend_->Describe(),
-                                                         " failed, reopen the store: ", status.message()));
-    status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { poisoned_.SetPayload(url, payload); });
+    poisoned_ =
+        absl::Status(status.code(), absl::StrCat("an earlier write to ", backend_->Describe(),
+                                                 " failed, reopen the store: ", status.message()));
+    status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
+      poisoned_.SetPayload(url, payload);
+    });
   }
   return status;
 }
@@ -242,9 +255,11 @@ absl::StatusOr<PinnedBytes> Store::Find(absl::string_view name) const {
   absl::MutexLock lock(&mu_);
   EntryPtr entry = catalogue_.Find(name);
   if (entry == nullptr) {
-    return absl::NotFoundError(absl::StrCat("array '", name, "' does not exist in ", backend_->Describe()));
+    return absl::NotFoundError(
+        absl::StrCat("array '", name, "' does not exist in ", backend_->Describe()));
   }
-  // Pinned under the lock: from here on a writer that takes the extent out of the catalogue sees the pin.
+  // Pinned under the lock: from here on a writer that takes the extent out of the catalogue sees
+  // the pin.
   return PinnedBytes(shared_from_this(), std::move(entry));
 }
 
@@ -258,7 +273,8 @@ StoreStats Store::stats() const {
   StoreStats stats;
   stats.arrays = catalogue_.size();
   stats.commits = commits_;
-  for (const auto& [ordinal, name] : catalogue_.names()) stats.live_bytes += catalogue_.Find(name)->length;
+  for (const auto& [ordinal, name] : catalogue_.names())
+    stats.live_bytes += catalogue_.Find(name)->length;
   stats.limbo_bytes = limbo_.bytes();
   stats.free_bytes = space_.free_bytes();
   stats.log_bytes = log_->bytes();

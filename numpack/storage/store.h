@@ -6,15 +6,18 @@
 //   3. one record that puts and removes names is appended to the commit log: that is the commit
 //   4. the catalogue in memory follows; superseded extents wait in limbo until nobody can need them
 // and how it becomes durable (Flush):
-//   5. the segments are synced   6. a barrier is appended and the log synced   7. a seal is appended
-// When the log has outgrown its checkpoint, the state is written as a new checkpoint into the next log.
+//   5. the segments are synced   6. a barrier is appended and the log synced   7. a seal is
+//   appended
+// When the log has outgrown its checkpoint, the state is written as a new checkpoint into the next
+// log.
 //
-// One process at a time has a store open: it holds an exclusive lock on the file writer.lock from Open until the
-// last handle is closed and the last PinnedBytes is gone. (Readers in other processes need pins that cross processes;
-// the log's format has room for them.)
+// One process at a time has a store open: it holds an exclusive lock on the file writer.lock from
+// Open until the last handle is closed and the last PinnedBytes is gone. (Readers in other
+// processes need pins that cross processes; the log's format has room for them.)
 //
-// Thread-safe. Errors: backend.h; DataLoss for a store that does not check out; FailedPrecondition after Abandon and
-// for arrays that are open in place; after a failed sync every change fails with that failure.
+// Thread-safe. Errors: backend.h; DataLoss for a store that does not check out; FailedPrecondition
+// after Abandon and for arrays that are open in place; after a failed sync every change fails with
+// that failure.
 #ifndef NUMPACK_STORAGE_STORE_H_
 #define NUMPACK_STORAGE_STORE_H_
 
@@ -35,10 +38,10 @@
 #include "numpack/storage/catalogue.h"
 #include "numpack/storage/commit_log.h"
 #include "numpack/storage/limbo.h"
+#include "numpack/storage/log_payload.h"
 #include "numpack/storage/options.h"
 #include "numpack/storage/pinned_bytes.h"
 #include "numpack/storage/recovery.h"
-#include "numpack/storage/log_payload.h"
 #include "numpack/storage/space.h"
 
 namespace numpack::storage {
@@ -47,10 +50,10 @@ class Transaction;
 
 struct StoreStats {
   uint64_t arrays = 0;
-  uint64_t commits = 0;       // since the store was opened by this process
-  uint64_t live_bytes = 0;    // of arrays, as used
-  uint64_t limbo_bytes = 0;   // superseded, but pinned or needed after a power loss
-  uint64_t free_bytes = 0;    // waiting to be used again
+  uint64_t commits = 0;      // since the store was opened by this process
+  uint64_t live_bytes = 0;   // of arrays, as used
+  uint64_t limbo_bytes = 0;  // superseded, but pinned or needed after a power loss
+  uint64_t free_bytes = 0;   // waiting to be used again
   uint64_t log_bytes = 0;
 };
 
@@ -62,9 +65,11 @@ struct InPlaceMapping {
 
 class Store : public std::enable_shared_from_this<Store> {
  public:
-  // A handle on the store in the backend's directory; handles of one process on one directory share the Store.
-  // Each is ended by one CloseHandle. The strongest durability asked for so far is in force.
-  static absl::StatusOr<std::shared_ptr<Store>> Open(std::shared_ptr<Backend> backend, const StoreOptions& options);
+  // A handle on the store in the backend's directory; handles of one process on one directory share
+  // the Store. Each is ended by one CloseHandle. The strongest durability asked for so far is in
+  // force.
+  static absl::StatusOr<std::shared_ptr<Store>> Open(std::shared_ptr<Backend> backend,
+                                                     const StoreOptions& options);
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
   ~Store();
@@ -85,8 +90,8 @@ class Store : public std::enable_shared_from_this<Store> {
   // Waits for the writer's turn at most StoreOptions::lock_wait, then Unavailable.
   absl::StatusOr<Transaction> Begin();
 
-  // In-place changes, each array between a begin and an end. What lies between is not atomic: after a crash the
-  // array is Interrupted().
+  // In-place changes, each array between a begin and an end. What lies between is not atomic: after
+  // a crash the array is Interrupted().
   absl::StatusOr<InPlaceMapping> BeginInPlace(absl::string_view name);
   struct InPlaceEnd {
     std::string name;
@@ -96,8 +101,8 @@ class Store : public std::enable_shared_from_this<Store> {
   std::vector<std::string> Interrupted() const;
   absl::Status AcknowledgeInterrupted(absl::string_view name);
 
-  // From now on every operation fails: somebody is about to replace the directory. The files stay locked until the
-  // last handle is gone.
+  // From now on every operation fails: somebody is about to replace the directory. The files stay
+  // locked until the last handle is gone.
   void Abandon();
   // Abandons the live store of this process in the backend's directory, if there is one.
   static void AbandonAt(const Backend& backend);
@@ -147,7 +152,8 @@ class Store : public std::enable_shared_from_this<Store> {
   std::atomic<Durability> durability_;
   std::unique_ptr<File> lock_file_;
   // What extents report to; outlives the store in them.
-  const std::shared_ptr<std::atomic<uint64_t>> releases_ = std::make_shared<std::atomic<uint64_t>>(0);
+  const std::shared_ptr<std::atomic<uint64_t>> releases_ =
+      std::make_shared<std::atomic<uint64_t>>(0);
 
   // The writer's turn. Held for the length of a transaction, so not a mutex of its own.
   absl::Mutex turn_mu_;
@@ -169,7 +175,8 @@ class Store : public std::enable_shared_from_this<Store> {
   int handles_ ABSL_GUARDED_BY(mu_) = 0;
   bool abandoned_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status poisoned_ ABSL_GUARDED_BY(mu_);
-  uint64_t last_ordinal_ ABSL_GUARDED_BY(mu_) = 0;  // handed out to transactions, some of them rolled back
+  uint64_t last_ordinal_ ABSL_GUARDED_BY(mu_) =
+      0;  // handed out to transactions, some of them rolled back
 };
 
 }  // namespace numpack::storage

@@ -13,7 +13,8 @@ namespace {
 
 // Whether no other array has bytes on the extent's pages.
 bool HasOwnPages(const Extent& extent) {
-  return extent.own_segment || (extent.offset % kPageBytes == 0 && extent.capacity % kPageBytes == 0);
+  return extent.own_segment ||
+         (extent.offset % kPageBytes == 0 && extent.capacity % kPageBytes == 0);
 }
 
 }  // namespace
@@ -29,10 +30,11 @@ absl::StatusOr<InPlaceMapping> Store::BeginInPlace(absl::string_view name) {
   InPlaceMapping mapping;
   if (entry->extent != nullptr) {
     const Extent& extent = *entry->extent;
-    NUMPACK_ASSIGN_OR_RETURN(mapping.region, extent.segment->MapWritable(extent.offset, entry->length));
+    NUMPACK_ASSIGN_OR_RETURN(mapping.region,
+                             extent.segment->MapWritable(extent.offset, entry->length));
   }
-  NUMPACK_RETURN_IF_ERROR(
-      UpdateInPlace(RecordKind::kInPlaceBegin, {InPlaceEnd{std::string(name), entry->metadata}}, InPlace::kOpen));
+  NUMPACK_RETURN_IF_ERROR(UpdateInPlace(
+      RecordKind::kInPlaceBegin, {InPlaceEnd{std::string(name), entry->metadata}}, InPlace::kOpen));
   NUMPACK_ASSIGN_OR_RETURN(mapping.bytes, Find(name));
   return mapping;
 }
@@ -41,7 +43,8 @@ absl::Status Store::EndInPlace(absl::Span<const InPlaceEnd> ends) {
   for (const InPlaceEnd& end : ends) {
     const EntryPtr entry = FindEntry(end.name);
     if (entry == nullptr || entry->in_place != InPlace::kOpen) {
-      return absl::FailedPreconditionError(absl::StrCat("array '", end.name, "' is not open in place"));
+      return absl::FailedPreconditionError(
+          absl::StrCat("array '", end.name, "' is not open in place"));
     }
     if (entry->extent != nullptr) entry->extent->segment->MarkDirty();
   }
@@ -60,13 +63,16 @@ std::vector<std::string> Store::Interrupted() const {
 absl::Status Store::AcknowledgeInterrupted(absl::string_view name) {
   NUMPACK_ASSIGN_OR_RETURN(const Transaction turn, Begin());
   const EntryPtr entry = FindEntry(name);
-  if (entry == nullptr) return absl::NotFoundError(absl::StrCat("array '", name, "' does not exist"));
+  if (entry == nullptr)
+    return absl::NotFoundError(absl::StrCat("array '", name, "' does not exist"));
   if (entry->in_place != InPlace::kInterrupted) return absl::OkStatus();
-  return UpdateInPlace(RecordKind::kInPlaceEnd, {InPlaceEnd{std::string(name), entry->metadata}}, InPlace::kNo);
+  return UpdateInPlace(RecordKind::kInPlaceEnd, {InPlaceEnd{std::string(name), entry->metadata}},
+                       InPlace::kNo);
 }
 
 // Appends the record, makes the entries follow, and makes both durable.
-absl::Status Store::UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items, InPlace state) {
+absl::Status Store::UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items,
+                                  InPlace state) {
   InPlacePayload payload;
   for (const InPlaceEnd& item : items) payload.items.push_back({item.name, item.metadata});
   absl::MutexLock write_lock(&write_mu_);

@@ -23,8 +23,8 @@ EntryRecord MakeRecord(const std::string& name, const Entry& entry) {
   record.length = entry.length;
   record.in_place = entry.in_place != InPlace::kNo;
   if (entry.extent != nullptr) {
-    record.extent = {entry.extent->number, entry.extent->segment_number, entry.extent->offset, entry.extent->capacity,
-                     entry.extent->own_segment};
+    record.extent = {entry.extent->number, entry.extent->segment_number, entry.extent->offset,
+                     entry.extent->capacity, entry.extent->own_segment};
   }
   return record;
 }
@@ -35,9 +35,9 @@ absl::Status Store::TakeTurn() {
   const auto is_free = [](bool* taken) { return !*taken; };
   if (!turn_mu_.LockWhenWithTimeout(absl::Condition(+is_free, &turn_taken_), lock_wait_)) {
     turn_mu_.Unlock();
-    return absl::UnavailableError(
-        absl::StrCat("another batch or write of this process (", ProcessId(), ") held the writer lock of ",
-                     backend_->Describe(), " for ", absl::FormatDuration(lock_wait_), ": end it first"));
+    return absl::UnavailableError(absl::StrCat(
+        "another batch or write of this process (", ProcessId(), ") held the writer lock of ",
+        backend_->Describe(), " for ", absl::FormatDuration(lock_wait_), ": end it first"));
   }
   turn_taken_ = true;
   turn_mu_.Unlock();
@@ -77,8 +77,8 @@ void Store::ReleaseLocked(std::shared_ptr<Extent> extent) {
 }
 
 void Store::CollectLimbo() {
-  // Looking through limbo takes time in proportion to it, so only when somebody gave a pin back since. (What a
-  // barrier held back is collected when the next one is sealed.)
+  // Looking through limbo takes time in proportion to it, so only when somebody gave a pin back
+  // since. (What a barrier held back is collected when the next one is sealed.)
   const uint64_t releases = releases_->load();
   if (releases == seen_releases_) return;
   seen_releases_ = releases;
@@ -91,7 +91,8 @@ uint64_t Store::NextOrdinal() {
   return last_ordinal_;
 }
 
-absl::Status Store::Commit(absl::Span<const std::string> removes, absl::Span<const Catalogue::Put> puts) {
+absl::Status Store::Commit(absl::Span<const std::string> removes,
+                           absl::Span<const Catalogue::Put> puts) {
   CommitPayload payload;
   payload.removes.assign(removes.begin(), removes.end());
   payload.puts.reserve(puts.size());
@@ -156,7 +157,8 @@ absl::Status Store::StartLog(uint64_t number) {
       {RecordKind::kBarrier, ""},
   };
   const uint64_t generation = log_ == nullptr ? 0 : log_->generation();
-  NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<CommitLog> log, CommitLog::Create(*backend_, number, generation, first));
+  NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<CommitLog> log,
+                           CommitLog::Create(*backend_, number, generation, first));
   if (syncs()) {
     NUMPACK_RETURN_IF_ERROR(log->Sync());
     NUMPACK_RETURN_IF_ERROR(backend_->SyncDirectory());
@@ -178,15 +180,17 @@ void Store::MaybeChangeLog() {
     RemoveLog(old_number);
     return;
   }
-  // The old log is still good, so this is no failure of the commit. But a new log that was left behind would count
-  // before the old one at the next open, and what is appended to the old one from now on would be lost.
+  // The old log is still good, so this is no failure of the commit. But a new log that was left
+  // behind would count before the old one at the next open, and what is appended to the old one
+  // from now on would be lost.
   const absl::Status removed = backend_->Remove(CommitLog::FileName(old_number + 1));
   if (!removed.ok() && !absl::IsNotFound(removed)) Poison(removed).IgnoreError();
   checkpoint_bytes_ = log_->bytes();  // try again when it has grown as much again
 }
 
 void Store::RemoveLog(uint64_t number) {
-  // A log that stays is only a stale file: a newer one counts before it, and the next open removes it.
+  // A log that stays is only a stale file: a newer one counts before it, and the next open removes
+  // it.
   backend_->Remove(CommitLog::FileName(number)).IgnoreError();
 }
 

@@ -18,7 +18,8 @@ uint64_t TotalBytes(Pieces pieces) {
 }
 
 absl::Status NotFound(absl::string_view name, const Store& store) {
-  return absl::NotFoundError(absl::StrCat("array '", name, "' does not exist in ", store.Describe()));
+  return absl::NotFoundError(
+      absl::StrCat("array '", name, "' does not exist in ", store.Describe()));
 }
 
 absl::Status CheckNameAndMetadata(absl::string_view name, absl::string_view metadata) {
@@ -58,7 +59,8 @@ Transaction::~Transaction() { End(); }
 void Transaction::End() {
   if (store_ == nullptr) return;
   for (auto& [name, entry] : pending_) {
-    if (entry != nullptr && entry->extent != nullptr && entry->extent->named_at == 0) store_->Release(entry->extent);
+    if (entry != nullptr && entry->extent != nullptr && entry->extent->named_at == 0)
+      store_->Release(entry->extent);
   }
   pending_.clear();
   store_->EndTurn();
@@ -108,7 +110,8 @@ absl::StatusOr<PinnedBytes> Transaction::Find(absl::string_view name) const {
 absl::StatusOr<PendingExtent> Transaction::Allocate(uint64_t length) {
   if (store_ == nullptr) return absl::FailedPreconditionError("the transaction is over");
   if (length == 0) return PendingExtent(store_.get(), nullptr, 0, false);
-  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Extent> extent, store_->Allocate(length, /*own_pages=*/false));
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Extent> extent,
+                           store_->Allocate(length, /*own_pages=*/false));
   return PendingExtent(store_.get(), std::move(extent), length, /*owned=*/true);
 }
 
@@ -116,7 +119,8 @@ absl::StatusOr<PendingExtent> Transaction::Extend(absl::string_view name, Pieces
   NUMPACK_ASSIGN_OR_RETURN(const EntryPtr entry, FindForChange(name));
   const uint64_t before = entry->length;
   const std::optional<uint64_t> after = CheckedAdd(before, TotalBytes(more));
-  if (!after.has_value()) return absl::ResourceExhaustedError(absl::StrCat("array '", name, "' is too large"));
+  if (!after.has_value())
+    return absl::ResourceExhaustedError(absl::StrCat("array '", name, "' is too large"));
   if (entry->extent != nullptr) {
     NUMPACK_ASSIGN_OR_RETURN(const bool fits, store_->Grow(*entry->extent, *after));
     if (fits) {
@@ -125,8 +129,10 @@ absl::StatusOr<PendingExtent> Transaction::Extend(absl::string_view name, Pieces
       return result;
     }
   }
-  // A copy, with room for as much again: appending row by row copies each row a constant number of times.
-  NUMPACK_ASSIGN_OR_RETURN(PendingExtent result, Allocate(std::max(*after, CheckedAdd(*after, before).value_or(0))));
+  // A copy, with room for as much again: appending row by row copies each row a constant number of
+  // times.
+  NUMPACK_ASSIGN_OR_RETURN(PendingExtent result,
+                           Allocate(std::max(*after, CheckedAdd(*after, before).value_or(0))));
   result.length_ = *after;
   NUMPACK_ASSIGN_OR_RETURN(const PinnedBytes pinned, Find(name));
   NUMPACK_ASSIGN_OR_RETURN(const SharedBytes old, pinned.View());
@@ -180,7 +186,8 @@ absl::Status Transaction::Rename(absl::string_view from, absl::string_view to) {
 absl::Status Transaction::MoveToOwnPages(absl::string_view name) {
   NUMPACK_ASSIGN_OR_RETURN(const PinnedBytes pinned, Find(name));
   NUMPACK_ASSIGN_OR_RETURN(const SharedBytes old, pinned.View());
-  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Extent> extent, store_->Allocate(pinned.length(), /*own_pages=*/true));
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Extent> extent,
+                           store_->Allocate(pinned.length(), /*own_pages=*/true));
   PendingExtent moved(store_.get(), std::move(extent), pinned.length(), /*owned=*/true);
   NUMPACK_RETURN_IF_ERROR(moved.Write(0, old.bytes));
   return Put(name, std::move(moved), pinned.metadata());
@@ -193,7 +200,8 @@ absl::Status Transaction::Publish() {
   for (const auto& [name, entry] : pending_) {
     const EntryPtr before = store_->FindEntry(name);
     // A name that was removed and put again has a new place in the order, so both are said.
-    if (before != nullptr && (entry == nullptr || entry->ordinal != before->ordinal)) removes.push_back(name);
+    if (before != nullptr && (entry == nullptr || entry->ordinal != before->ordinal))
+      removes.push_back(name);
     if (entry != nullptr) puts.push_back({name, entry});
   }
   if (removes.empty() && puts.empty()) return absl::OkStatus();

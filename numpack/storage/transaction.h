@@ -1,7 +1,8 @@
 // Transaction: changes to a Store that are published together by one commit record.
 //
-// It has the writer's turn from Store::Begin to its end. What it writes goes to extents that no state names; a
-// transaction that ends without Commit gives them back. Not thread-safe. Errors: store.h.
+// It has the writer's turn from Store::Begin to its end. What it writes goes to extents that no
+// state names; a transaction that ends without Commit gives them back. Not thread-safe. Errors:
+// store.h.
 #ifndef NUMPACK_STORAGE_TRANSACTION_H_
 #define NUMPACK_STORAGE_TRANSACTION_H_
 
@@ -25,8 +26,8 @@ namespace numpack::storage {
 
 using Pieces = absl::Span<const absl::Span<const std::byte>>;
 
-// Space for a byte string, to be filled and then put under a name. Move-only; destroying it gives the space back.
-// It must not outlive its transaction.
+// Space for a byte string, to be filled and then put under a name. Move-only; destroying it gives
+// the space back. It must not outlive its transaction.
 class PendingExtent {
  public:
   PendingExtent() = default;
@@ -66,18 +67,19 @@ class Transaction {
   // Space for `length` bytes.
   absl::StatusOr<PendingExtent> Allocate(uint64_t length);
 
-  // The bytes of `name` and then `more`: where they lie when there is room, else as a copy. The published bytes do not
-  // change. To be put under the same name.
+  // The bytes of `name` and then `more`: where they lie when there is room, else as a copy. The
+  // published bytes do not change. To be put under the same name.
   absl::StatusOr<PendingExtent> Extend(absl::string_view name, Pieces more);
 
-  // Puts the bytes under a name, instead of what is there. InvalidArgument for an empty or overlong name or overlong
-  // metadata.
+  // Puts the bytes under a name, instead of what is there. InvalidArgument for an empty or overlong
+  // name or overlong metadata.
   absl::Status Put(absl::string_view name, PendingExtent bytes, std::string metadata);
   absl::Status Remove(absl::string_view name);
   // Gives the bytes of `from` the name `to`, which must be free.
   absl::Status Rename(absl::string_view from, absl::string_view to);
 
-  // Publishes what is pending; the transaction goes on. After an error nothing is published, and all is still pending.
+  // Publishes what is pending; the transaction goes on. After an error nothing is published, and
+  // all is still pending.
   absl::Status Publish();
 
   // Publishes, and ends the transaction either way.
