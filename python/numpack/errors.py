@@ -1,0 +1,92 @@
+"""Exceptions of numpack.
+
+Each derives from the built-in types that fit it, and from those that NumPack 0.7 raised in its
+place, so that ``except`` clauses written for either catch it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+
+__all__ = [
+    "ArrayNotFoundError",
+    "BatchModeError",
+    "CorruptStoreError",
+    "IndexOutOfRangeError",
+    "StoreIOError",
+    "StoreLockedError",
+]
+
+
+class ArrayNotFoundError(KeyError, ValueError, RuntimeError):
+    """There is no array of that name; the message names it."""
+
+    def __str__(self) -> str:
+        # KeyError shows the repr of its argument.
+        return str(self.args[0]) if self.args else ""
+
+
+class IndexOutOfRangeError(IndexError, ValueError, RuntimeError):
+    """A row index outside ``-n..n-1``; the message names index, array and number of rows."""
+
+
+class BatchModeError(RuntimeError):
+    """Misuse of the batch modes: mixing them, using one after its end, an unsupported change."""
+
+
+class CorruptStoreError(OSError, RuntimeError):
+    """A store or one of its files does not check out. Nothing has been changed."""
+
+
+class StoreLockedError(OSError, RuntimeError):
+    """Another process holds the store; ``pid`` is its process id, or None when not known."""
+
+    @property
+    def pid(self) -> int | None:
+        found = re.search(r"process (\d+)", str(self))
+        return int(found.group(1)) if found else None
+
+
+class StoreIOError(OSError, RuntimeError):
+    """The operating system refused; ``errno`` says why."""
+
+
+class _StoreFileNotFoundError(StoreIOError, FileNotFoundError):
+    pass
+
+
+class _StorePermissionError(StoreIOError, PermissionError):
+    pass
+
+
+class _StoreFileExistsError(StoreIOError, FileExistsError):
+    pass
+
+
+class _StoreNotADirectoryError(StoreIOError, NotADirectoryError):
+    pass
+
+
+class _StoreIsADirectoryError(StoreIOError, IsADirectoryError):
+    pass
+
+
+_IO_ERRORS: dict[type[OSError], type[StoreIOError]] = {
+    FileNotFoundError: _StoreFileNotFoundError,
+    PermissionError: _StorePermissionError,
+    FileExistsError: _StoreFileExistsError,
+    NotADirectoryError: _StoreNotADirectoryError,
+    IsADirectoryError: _StoreIsADirectoryError,
+}
+
+
+def io_error(number: int, message: str) -> StoreIOError:
+    """The StoreIOError for an errno. Called by the extension module."""
+    python_type = type(OSError(number, message))
+    return _IO_ERRORS.get(python_type, StoreIOError)(number, message)
+
+
+def make(name: str, message: str) -> Exception:
+    """The exception of that type, ours or a built-in one. Called by the extension module."""
+    return (globals().get(name) or getattr(builtins, name))(message)

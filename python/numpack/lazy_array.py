@@ -1,0 +1,301 @@
+"""LazyArray: a stored array whose elements stay in the file until they are touched."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from numpack import _native
+from numpack.errors import IndexOutOfRangeError
+from numpack.names import dtype_code
+
+__all__ = ["LazyArray"]
+
+_PREVIEW_ELEMENTS = 8
+
+
+def _plain(operand: Any) -> Any:
+    return operand._view if isinstance(operand, LazyArray) else operand
+
+
+def _in_memory(result: Any) -> np.ndarray:
+    """An ndarray of its own: views of the mapped elements are read-only, and copied."""
+    array = np.asarray(result)
+    return array if array.flags.writeable else array.copy()
+
+
+def _as_row_key(key: Any, rows: int) -> Any:
+    """One index. An empty array selects nothing, whatever its dtype; a mask has `rows` values."""
+    if isinstance(key, (list, np.ndarray)):
+        array = np.asarray(key)
+        if array.ndim == 1 and array.dtype == np.bool_ and len(array) != rows:
+            raise IndexOutOfRangeError(f"a mask of {len(array)} values does not fit {rows} rows")
+        if array.ndim == 1 and array.size == 0 and array.dtype.kind not in "iub":
+            return array.astype(np.intp)
+    return key
+
+
+def _gather_rows(view: np.ndarray, indices: Any) -> np.ndarray:
+    if isinstance(indices, (str, bytes)) or not isinstance(indices, (Sequence, np.ndarray)):
+        raise TypeError(f"indices must be a sequence of ints, not {type(indices).__name__}")
+    rows = np.asarray(indices)
+    if rows.ndim == 1 and rows.size == 0:
+        rows = rows.astype(np.intp)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise TypeError("indices must be one sequence of ints")
+    return view[rows]
+
+
+def _as_mask(mask: Any) -> np.ndarray:
+    array = np.asarray(mask)
+    if array.size == 0:
+        array = array.astype(np.bool_)
+    if array.dtype != np.bool_ or array.ndim != 1:
+        raise TypeError("mask must be one sequence of bools")
+    return array
+
+
+def _reshaped(old_size: int, new_shape: Sequence[Any]) -> tuple[int, ...]:
+    """The shape with its -1, if any, worked out. ValueError if it does not fit."""
+    try:
+        shape = [operator.index(axis) for axis in new_shape]
+    except TypeError as error:
+        raise ValueError(f"a shape consists of integers, got {tuple(new_shape)!r}") from error
+    if any(axis < -1 for axis in shape) or shape.count(-1) > 1:
+        raise ValueError(f"at most one axis may be -1, none less: {tuple(shape)}")
+    known = 1
+    for axis in shape:
+        known *= 1 if axis == -1 else axis
+    if -1 in shape and known > 0 and old_size % known == 0:
+        shape[shape.index(-1)] = old_size // known
+    elif -1 in shape or known != old_size:
+        raise ValueError(f"cannot reshape array of size {old_size} into shape {tuple(shape)}")
+    return tuple(shape)
+
+
+class LazyArray(_native.LazyBase):
+    """A read-only array whose elements stay in the file until they are touched.
+
+    ``npk.load(name, lazy=True)`` returns one. It is a snapshot: later saves, appends, replaces and
+    drops leave it as it was, and it stays readable after the store is closed or deleted. Only
+    changes in writable batch mode show, because they are changes of the file itself. Safe to use
+    from several threads.
+
+    Indexing and arithmetic give ordinary ndarrays in memory, with NumPy's rules but for one:
+    ``lazy[i]`` of a 1-D array has shape (1,). ``np.asarray(lazy)`` is a read-only view without a
+    copy.
+    """
+
+    __module__ = "numpack"
+    __slots__ = ()
+
+    # --- What it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return self._view.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the elements."""
+        return self._view.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._view.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._view.size
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self._view.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self._view.nbytes
+
+    @property
+    def T(self) -> np.ndarray:
+        """The array with its axes reversed, in memory."""
+        return self._view.T.copy()
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+    def __bool__(self) -> bool:
+        return len(self._view) != 0
+
+    def __repr__(self) -> str:
+        view = self._view
+        if view.size <= _PREVIEW_ELEMENTS or view.ndim <= 2:
+            preview = np.array2string(view, threshold=_PREVIEW_ELEMENTS, edgeitems=2)
+        else:
+            first = view[(0,) * (view.ndim - 1)][:_PREVIEW_ELEMENTS]
+            preview = f"first elements {np.array2string(first)}"
+        shape, code = list(view.shape), dtype_code(view.dtype)
+        return f"LazyArray('{self._name}', shape={shape}, dtype={code}, {preview})"
+
+    # --- Conversion
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        view = self._view
+        if dtype is not None and np.dtype(dtype) != view.dtype:
+            if copy is False:
+                raise ValueError(f"converting {view.dtype} to {np.dtype(dtype)} needs a copy")
+            return view.astype(dtype)
+        return view.copy() if copy else view
+
+    def copy(self) -> np.ndarray:
+        """The whole array as an independent, writable ndarray."""
+        return self._view.copy()
+
+    def __copy__(self) -> np.ndarray:
+        return self.copy()
+
+    def __deepcopy__(self, memo: object) -> np.ndarray:
+        return self.copy()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a LazyArray cannot be pickled; pickle lazy.copy() instead")
+
+    def close(self) -> None:
+        """Do nothing: the mapping lives as long as somebody uses it."""
+
+    def __enter__(self) -> LazyArray:
+        return self
+
+    def __exit__(self, *exception: object) -> bool:
+        return False
+
+    # --- Indexing
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        view = self._view
+        if isinstance(key, tuple):
+            return _in_memory(view[key])
+        if view.ndim == 1 and isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+            return np.array([view[key]], dtype=view.dtype)
+        rows = len(view) if view.ndim > 0 else 0
+        return _in_memory(view[_as_row_key(key, rows)])
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, row: Any) -> bool:
+        equal = np.asarray(self._view == _plain(row))
+        if equal.shape != self._view.shape:
+            return False
+        return bool(equal.reshape(len(self), -1).all(axis=1).any()) if self.size else False
+
+    def reshape(self, new_shape: Any, *more: Any) -> LazyArray:
+        """A LazyArray of another shape over the same elements, without a copy.
+
+        new_shape: an int, or a tuple or list of ints; one of them may be -1. ValueError if the
+        sizes do not agree.
+        """
+        axes = (
+            new_shape if isinstance(new_shape, (tuple, list)) and not more else (new_shape, *more)
+        )
+        return _native.new_lazy_array(self._view.reshape(_reshaped(self.size, axes)), self._name)
+
+    # --- Gathering rows
+
+    def vectorized_gather(self, indices: Any) -> np.ndarray:
+        """The rows with these numbers, shape (len(indices), *trailing), or IndexError."""
+        return _gather_rows(self._view, indices)
+
+    def mega_batch_get_rows(self, indices: Any, batch_size: int) -> list[np.ndarray]:
+        """A list with ``self[i]`` for each index. batch_size does not change the result."""
+        if operator.index(batch_size) < 0:
+            raise ValueError(f"batch_size must not be negative, got {batch_size}")
+        return [self[i] for i in indices]
+
+    def parallel_boolean_index(self, mask: Any) -> np.ndarray:
+        """The rows where the mask, one bool per row, is True. ValueError for another length."""
+        selected = _as_mask(mask)
+        if len(selected) != len(self):
+            raise IndexOutOfRangeError(
+                f"a mask of {len(selected)} values does not fit {len(self)} rows"
+            )
+        return self._view[selected]
+
+    boolean_index_smart = parallel_boolean_index
+    boolean_index_adaptive = parallel_boolean_index
+    boolean_index_production = parallel_boolean_index
+    boolean_index_adaptive_algorithm = parallel_boolean_index
+
+    def choose_optimal_algorithm(self, mask: Any) -> str:
+        """ "sparse" for a mask less than 10 % True, "dense" for more than 90 %, else "adaptive"."""
+        selected = _as_mask(mask)
+        share = selected.mean() if selected.size else 0.5
+        return "sparse" if share < 0.1 else "dense" if share > 0.9 else "adaptive"
+
+    def intelligent_warmup(self, hint: str) -> None:
+        """Do nothing yet: a hint, any str, at how the array will be used."""
+        if not isinstance(hint, str):
+            raise TypeError(f"hint must be a str, not {type(hint).__name__}")
+
+    # --- Operators; the remaining ones are added below
+
+    def __eq__(self, other: Any) -> Any:
+        return self._view == _plain(other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self._view != _plain(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _binary(operation: Callable[[Any, Any], Any]) -> Callable[[LazyArray, Any], Any]:
+    return lambda self, other: operation(self._view, _plain(other))
+
+
+def _reflected(operation: Callable[[Any, Any], Any]) -> Callable[[LazyArray, Any], Any]:
+    return lambda self, other: operation(_plain(other), self._view)
+
+
+def _unary(operation: Callable[[Any], Any]) -> Callable[[LazyArray], Any]:
+    return lambda self: operation(self._view)
+
+
+def _integers_only(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def checked(left: Any, right: Any) -> Any:
+        if any(np.asarray(operand).dtype.kind not in "biu" for operand in (left, right)):
+            raise TypeError("Bitwise operations are only supported for integer arrays")
+        return operation(left, right)
+
+    return checked
+
+
+def _add_operators() -> None:
+    arithmetic = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+    operations = {name: getattr(operator, name) for name in arithmetic}
+    operations["divmod"] = divmod
+    for name, function in (
+        ("and", operator.and_),
+        ("or", operator.or_),
+        ("xor", operator.xor),
+        ("lshift", operator.lshift),
+        ("rshift", operator.rshift),
+    ):
+        operations[name] = _integers_only(function)
+    for name, operation in operations.items():
+        setattr(LazyArray, f"__{name}__", _binary(operation))
+        setattr(LazyArray, f"__r{name}__", _reflected(operation))
+    for name in ("lt", "le", "gt", "ge"):
+        setattr(LazyArray, f"__{name}__", _binary(getattr(operator, name)))
+    for name in ("neg", "pos", "abs", "invert"):
+        setattr(LazyArray, f"__{name}__", _unary(getattr(operator, name)))
+
+
+_add_operators()

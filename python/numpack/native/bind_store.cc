@@ -1,0 +1,152 @@
+// Store for Python: names, signatures and documentation of its methods.
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+
+#include "python/numpack/native/status.h"
+#include "python/numpack/native/store.h"
+
+namespace numpack::python {
+namespace {
+
+namespace nb = nanobind;
+using nb::literals::operator""_a;
+
+void BindLifeCycle(nb::class_<Store>& store) {
+  store.def(nb::init<std::string, bool>(), "path"_a, "strict"_a)
+      .def("_open", &Store::Open, "lock_wait_seconds"_a)
+      .def("_close", &Store::Close)
+      .def("_set_in_context", &Store::SetInContext, "in_context"_a)
+      .def("_require_usable", &Store::RequireUsable)
+      .def("flush", &Store::Flush, nb::sig("def flush(self) -> None"),
+           "Make everything committed so far survive a power loss. Waits for the disk.")
+      .def_prop_ro("is_opened", &Store::is_open, nb::sig("def is_opened(self, /) -> bool"),
+                   "True between open() and close().")
+      .def_prop_ro(
+          "is_closed", [](const Store& self) { return !self.is_open(); },
+          nb::sig("def is_closed(self, /) -> bool"), "The opposite of is_opened.");
+}
+
+void BindReading(nb::class_<Store>& store) {
+  store
+      .def("load", &Store::Load, "array_name"_a, "lazy"_a.none() = false,
+           nb::sig("def load(self, array_name: str, lazy: bool | None = False) -> numpy.ndarray"),
+           R"(
+Load an array.
+
+Outside a batch: a new, writable, C-contiguous ndarray, independent of the store. In batch mode: the cached
+array, the same object at every load. With lazy=True: a LazyArray, whose elements stay in the file (in batch mode
+the cached array, if there is one).
+
+Raises ArrayNotFoundError (a KeyError) for a missing array, CorruptStoreError when its data is damaged.)")
+      .def(
+          "__getitem__",
+          [](const Store& self, nb::handle name) { return self.Load(name, Py_False); },
+          "array_name"_a, nb::sig("def __getitem__(self, array_name: str) -> numpy.ndarray"),
+          "Same as load(array_name).")
+      .def("getitem", &Store::GetItem, "array_name"_a, "indexes"_a.none(),
+           nb::sig("def getitem(self, array_name: str, indexes: typing.Any) -> numpy.ndarray"), R"(
+Copy rows of an array into a new ndarray of shape (number of indexes, *trailing).
+
+indexes: an int, a list, tuple, range or 1-D array of ints, a slice, or a mask with one bool per row. Negative
+indexes count from the end; repeated ones repeat the row.
+
+Raises ArrayNotFoundError, IndexOutOfRangeError, TypeError for other kinds of index, ValueError for a 0-d array.)")
+      .def("get_shape", &Store::Shape, "array_name"_a,
+           nb::sig("def get_shape(self, array_name: str) -> tuple[int, ...]"),
+           "The array's shape, dropped rows not counted. Raises ArrayNotFoundError.")
+      .def("get_member_list", &Store::Names, nb::sig("def get_member_list(self) -> list[str]"),
+           "A new list of the names, in the order of first save.")
+      .def("has_array", &Store::Contains, "array_name"_a.none(),
+           nb::sig("def has_array(self, array_name: object) -> bool"),
+           "Whether there is such an array; False for anything but a str.")
+      .def("get_modify_time", &Store::ModifyTime, "array_name"_a,
+           nb::sig("def get_modify_time(self, array_name: str) -> int | None"),
+           "When the array's contents last changed, in microseconds since the Unix epoch; None if "
+           "it is missing.")
+      .def("interrupted", &Store::Interrupted, nb::sig("def interrupted(self) -> list[str]"), R"(
+Names of arrays whose changes in writable batch mode were cut short by a crash: they may mix old and new elements.
+Saving such an array ends that.)")
+      .def("_snapshot", &Store::Snapshot, "array_name"_a)
+      .def("_count", &Store::Count)
+      .def("_infos", &Store::Infos);
+}
+
+void BindChanging(nb::class_<Store>& store) {
+  store
+      .def("save", &Store::Save, "arrays"_a.none(),
+           nb::sig("def save(self, arrays: dict[str, numpy.ndarray]) -> None"), R"(
+Store each array under its key, replacing what was there. All of them become visible in one commit, or none.
+
+Outside a batch the elements are copied to the store. In batch mode a reference is kept, nothing is written yet,
+and later changes of the array in place are published too.
+
+Raises ValueError (no dict, empty name, unsupported dtype), TypeError (a name that is no str, a value that is no
+ndarray), OSError (no space, ...), BatchModeError (an array that is open in writable batch mode).)")
+      .def("append", &Store::Append, "arrays"_a.none(),
+           nb::sig("def append(self, arrays: dict[str, numpy.ndarray]) -> None"), R"(
+Add the rows of each value after the last row of the array of that name, in one commit.
+
+Raises ArrayNotFoundError, ValueError when rank, trailing shape or dtype differ from the stored array's, TypeError
+for a value that is no ndarray.)")
+      .def("replace", &Store::Replace, "arrays"_a.none(), "indexes"_a.none(),
+           nb::sig(
+               "def replace(self, arrays: dict[str, numpy.ndarray], indexes: typing.Any) -> None"),
+           R"(
+Row indexes[i] of each array takes row i of its value, in one commit; of repeated indexes the last one wins.
+
+indexes: as getitem's. A single row is given as an array of shape (1, *trailing).
+
+Raises ArrayNotFoundError, IndexOutOfRangeError, ValueError when shapes or numbers of rows differ, TypeError when
+the dtype differs; nothing has changed then.)")
+      .def("drop", &Store::Drop, "array_name"_a.none(), "indexes"_a = nb::none(),
+           nb::sig(
+               "def drop(self, array_name: str | list[str], indexes: typing.Any = None) -> None"),
+           R"(
+Take rows away from one or several arrays, in one commit; all rows when indexes is None. The name stays.
+
+indexes: as getitem's; rows outside an array are ignored, and so are missing arrays.)")
+      .def("remove", &Store::Remove, "array_name"_a.none(),
+           nb::sig("def remove(self, array_name: str | list[str]) -> None"),
+           "Take arrays away, names and all, in one commit. Raises ArrayNotFoundError if one is "
+           "missing.")
+      .def("update", &Store::Update, "array_name"_a,
+           nb::sig("def update(self, array_name: str) -> None"),
+           "Give the space of dropped rows back. Contents stay. Raises ArrayNotFoundError.")
+      .def("clone", &Store::Clone, "source_name"_a, "target_name"_a,
+           nb::sig("def clone(self, source_name: str, target_name: str) -> None"),
+           "Copy an array under a new name. Raises ArrayNotFoundError, ValueError when the new "
+           "name exists.")
+      .def("reset", &Store::Reset, nb::sig("def reset(self) -> None"),
+           "Remove all arrays. Foreign files in the directory stay.");
+}
+
+void BindModes(nb::class_<Store>& store) {
+  store.def("_begin_batch", &Store::BeginBatch, "memory_limit_bytes"_a.none())
+      .def("_end_batch", &Store::EndBatch, "number"_a)
+      .def("_flush_batch", &Store::FlushBatch)
+      .def_prop_ro("_in_batch", &Store::in_batch)
+      .def("_batch_statistics", &Store::BatchStatistics)
+      .def("_cached_names", &Store::CachedNames)
+      .def("_dirty_names", &Store::DirtyNames)
+      .def("_cached", &Store::Cached, "array_name"_a)
+      .def("_forget", &Store::Forget, "array_name"_a)
+      .def("_begin_writable", &Store::BeginWritable);
+}
+
+}  // namespace
+
+void BindStore(nb::module_& module) {
+  nb::class_<Store> store(module, "Store", "Native base of numpack.NumPack.");
+  BindLifeCycle(store);
+  BindReading(store);
+  BindChanging(store);
+  BindModes(store);
+  module.def(
+      "abandon",
+      [](const std::string& path) { Check(WithoutGil([&] { return NumPack::Abandon(path); })); },
+      "path"_a, "Detach every open handle of this process on the store at `path`.");
+}
+
+}  // namespace numpack::python

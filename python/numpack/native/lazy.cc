@@ -1,0 +1,42 @@
+#include "python/numpack/native/lazy.h"
+
+#include <new>
+#include <utility>
+
+namespace numpack::python {
+namespace {
+
+namespace nb = nanobind;
+using nb::literals::operator""_a;
+
+// memoryview(lazy): the ndarray's own buffer, which keeps the ndarray and so the mapping.
+int GetBuffer(PyObject* self, Py_buffer* buffer, int flags) {
+  return PyObject_GetBuffer(nb::inst_ptr<LazyBase>(self)->view.ptr(), buffer, flags);
+}
+
+nb::object NewOfType(nb::handle type, nb::object view, nb::object name) {
+  nb::object self = nb::inst_alloc(type);
+  new (nb::inst_ptr<LazyBase>(self)) LazyBase{std::move(view), std::move(name)};
+  nb::inst_mark_ready(self);
+  return self;
+}
+
+}  // namespace
+
+nb::object NewLazyArray(nb::object view, nb::object name) {
+  const nb::object type = nb::module_::import_("numpack.lazy_array").attr("LazyArray");
+  return NewOfType(type, std::move(view), std::move(name));
+}
+
+void BindLazy(nb::module_& module) {
+  static PyType_Slot slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(GetBuffer)},
+                                {0, nullptr}};
+  nb::class_<LazyBase>(
+      module, "LazyBase", nb::type_slots(slots),
+      "Native half of numpack.LazyArray: a read-only ndarray and the array's name.")
+      .def_ro("_view", &LazyBase::view)
+      .def_ro("_name", &LazyBase::name);
+  module.def("new_lazy_array", &NewLazyArray, "view"_a, "name"_a);
+}
+
+}  // namespace numpack::python

@@ -1,0 +1,25 @@
+// LazyArray's native half: an ndarray over the stored elements, and the buffer protocol.
+//
+// Everything else of LazyArray is Python (numpack/lazy_array.py) over that ndarray.
+#ifndef NUMPACK_PYTHON_NUMPACK_NATIVE_LAZY_H_
+#define NUMPACK_PYTHON_NUMPACK_NATIVE_LAZY_H_
+
+#include <nanobind/nanobind.h>
+
+#include <string>
+
+namespace numpack::python {
+
+struct LazyBase {
+  nanobind::object view;  // a read-only ndarray
+  nanobind::object name;  // a str, for repr
+};
+
+void BindLazy(nanobind::module_& module);
+
+// An object of Python's numpack.LazyArray.
+nanobind::object NewLazyArray(nanobind::object view, nanobind::object name);
+
+}  // namespace numpack::python
+
+#endif  // NUMPACK_PYTHON_NUMPACK_NATIVE_LAZY_H_

@@ -1,0 +1,220 @@
+#include "python/numpack/native/ndarray.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "python/numpack/native/numpy_api.h"
+#include "python/numpack/native/status.h"
+
+namespace numpack::python {
+namespace {
+
+namespace nb = nanobind;
+
+PyArrayObject* AsArray(nb::handle ndarray) {
+  return reinterpret_cast<PyArrayObject*>(ndarray.ptr());
+}
+
+// Keeps an ndarray. The weak reference makes ndarray.resize() refuse to move the elements, which
+// nothing else does when the caller passes refcheck=False.
+class NdarrayOwner final : public ArrayOwner {
+ public:
+  explicit NdarrayOwner(nb::object ndarray)
+      : ndarray_(ndarray.release().ptr()), weak_(PyWeakref_NewRef(ndarray_, nullptr)) {
+    if (weak_ == nullptr) PyErr_Clear();
+  }
+  NdarrayOwner(const NdarrayOwner&) = delete;
+  NdarrayOwner& operator=(const NdarrayOwner&) = delete;
+
+  // Called by the library without the GIL.
+  ~NdarrayOwner() override {
+    if (!Py_IsInitialized()) return;  // the interpreter has gone, and its objects with it
+    nb::gil_scoped_acquire held;
+    Py_XDECREF(weak_);
+    Py_DECREF(ndarray_);
+  }
+
+  // A plain read: without the GIL the answer is a snapshot anyway.
+  bool HeldElsewhere() const override { return Py_REFCNT(ndarray_) > 1; }
+
+  nb::object ndarray() const { return nb::borrow(ndarray_); }
+
+ private:
+  PyObject* ndarray_;
+  PyObject* weak_;
+};
+
+int NumpyType(DType dtype) {
+  switch (dtype) {
+    case DType::kBool:
+      return NPY_BOOL;
+    case DType::kUint8:
+      return NPY_UINT8;
+    case DType::kUint16:
+      return NPY_UINT16;
+    case DType::kUint32:
+      return NPY_UINT32;
+    case DType::kUint64:
+      return NPY_UINT64;
+    case DType::kInt8:
+      return NPY_INT8;
+    case DType::kInt16:
+      return NPY_INT16;
+    case DType::kInt32:
+      return NPY_INT32;
+    case DType::kInt64:
+      return NPY_INT64;
+    case DType::kFloat16:
+      return NPY_FLOAT16;
+    case DType::kFloat32:
+      return NPY_FLOAT32;
+    case DType::kFloat64:
+      return NPY_FLOAT64;
+    case DType::kComplex64:
+      return NPY_COMPLEX64;
+    case DType::kComplex128:
+      return NPY_COMPLEX128;
+  }
+  return NPY_NOTYPE;
+}
+
+// The dtype of NumPy's kind letter `kind` with elements of `size` bytes.
+std::optional<DType> DTypeOfKind(char kind, int64_t size) {
+  const auto pick = [size](DType of1, DType of2, DType of4, DType of8) -> std::optional<DType> {
+    switch (size) {
+      case 1:
+        return of1;
+      case 2:
+        return of2;
+      case 4:
+        return of4;
+      case 8:
+        return of8;
+      default:
+        return std::nullopt;
+    }
+  };
+  switch (kind) {
+    case 'b':
+      return DType::kBool;
+    case 'u':
+      return pick(DType::kUint8, DType::kUint16, DType::kUint32, DType::kUint64);
+    case 'i':
+      return pick(DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64);
+    case 'f':
+      if (size == 1) return std::nullopt;
+      return pick(DType::kFloat16, DType::kFloat16, DType::kFloat32, DType::kFloat64);
+    case 'c':
+      if (size == 8) return DType::kComplex64;
+      if (size == 16) return DType::kComplex128;
+      return std::nullopt;
+    default:
+      return std::nullopt;
+  }
+}
+
+// The exception that NumPy has set, as a status.
+absl::Status TakePythonError() {
+  nb::python_error error;
+  const char* type = error.matches(PyExc_MemoryError) ? "MemoryError" : "ValueError";
+  return PythonError(type, nb::str(error.value()).c_str());
+}
+
+void DeleteArray(PyObject* capsule) {
+  auto* array = static_cast<AnyArray*>(PyCapsule_GetPointer(capsule, nullptr));
+  WithoutGil([array] { delete array; });
+}
+
+// Something to point to when there are no elements: NumPy would allocate for a null pointer.
+alignas(64) std::byte no_elements[64];
+
+}  // namespace
+
+bool IsNdarray(nb::handle object) { return PyArray_Check(object.ptr()); }
+
+std::optional<DType> DTypeOfNdarray(nb::handle ndarray) {
+  return DTypeOfKind(PyArray_DESCR(AsArray(ndarray))->kind, PyArray_ITEMSIZE(AsArray(ndarray)));
+}
+
+nb::object NumpyDType(DType dtype) {
+  return nb::steal(reinterpret_cast<PyObject*>(PyArray_DescrFromType(NumpyType(dtype))));
+}
+
+nb::object CheckedNdarray(nb::handle value, absl::string_view name) {
+  if (!IsNdarray(value)) {
+    Raise(PythonError("TypeError", absl::StrCat("array '", name, "' must be a numpy.ndarray, not ",
+                                                Py_TYPE(value.ptr())->tp_name)));
+  }
+  PyArrayObject* array = AsArray(value);
+  if (!DTypeOfNdarray(value).has_value()) {
+    const nb::str dtype(nb::handle(reinterpret_cast<PyObject*>(PyArray_DESCR(array))));
+    Raise(absl::InvalidArgumentError(
+        absl::StrCat("Unsupported dtype ", dtype.c_str(), " of array '", name, "'")));
+  }
+  if (PyArray_ISNOTSWAPPED(array)) return nb::borrow(value);
+  PyArray_Descr* native = PyArray_DescrNewByteorder(PyArray_DESCR(array), NPY_NATIVE);
+  if (native == nullptr) throw nb::python_error();
+  PyObject* copy = PyArray_FromArray(array, native, NPY_ARRAY_CARRAY | NPY_ARRAY_FORCECAST);
+  if (copy == nullptr) throw nb::python_error();
+  return nb::steal(copy);
+}
+
+ArrayView ViewOf(nb::handle ndarray) {
+  PyArrayObject* array = AsArray(ndarray);
+  const int rank = PyArray_NDIM(array);
+  const npy_intp* shape = PyArray_DIMS(array);
+  const npy_intp* strides = PyArray_STRIDES(array);
+  return ArrayView{*DTypeOfNdarray(ndarray), Shape(shape, shape + rank),
+                   Strides(strides, strides + rank),
+                   static_cast<const std::byte*>(PyArray_DATA(array))};
+}
+
+AnyArray Share(nb::handle ndarray) {
+  return AnyArray(ViewOf(ndarray), PyArray_ISWRITEABLE(AsArray(ndarray)) != 0,
+                  std::make_shared<NdarrayOwner>(nb::borrow(ndarray)));
+}
+
+nb::object ToNdarray(AnyArray array) {
+  if (const auto* owner = dynamic_cast<const NdarrayOwner*>(array.owner().get()))
+    return owner->ndarray();
+
+  const ArrayView view = array.view();
+  const bool writable = array.writable();
+  auto keeper = std::make_unique<AnyArray>(std::move(array));
+  const nb::object base = nb::steal(PyCapsule_New(keeper.get(), nullptr, DeleteArray));
+  if (!base.is_valid()) throw nb::python_error();
+  keeper.release();
+
+  absl::InlinedVector<npy_intp, 4> shape(view.shape.begin(), view.shape.end());
+  absl::InlinedVector<npy_intp, 4> strides(view.strides.begin(), view.strides.end());
+  void* data = view.size() == 0 ? no_elements : const_cast<std::byte*>(view.data);
+  const int flags = writable ? NPY_ARRAY_WRITEABLE : 0;
+  nb::object ndarray =
+      nb::steal(PyArray_New(&PyArray_Type, static_cast<int>(shape.size()), shape.data(),
+                            NumpyType(view.dtype), strides.data(), data, 0, flags, nullptr));
+  if (!ndarray.is_valid()) throw nb::python_error();
+  // Takes over the reference, also when it fails.
+  if (PyArray_SetBaseObject(AsArray(ndarray), nb::object(base).release().ptr()) != 0) {
+    throw nb::python_error();
+  }
+  PyArray_UpdateFlags(AsArray(ndarray), NPY_ARRAY_UPDATE_ALL);
+  return ndarray;
+}
+
+absl::StatusOr<AnyArray> NewNdarray(DType dtype, absl::Span<const int64_t> shape) {
+  nb::gil_scoped_acquire held;
+  absl::InlinedVector<npy_intp, 4> dims(shape.begin(), shape.end());
+  PyObject* ndarray =
+      PyArray_SimpleNew(static_cast<int>(dims.size()), dims.data(), NumpyType(dtype));
+  if (ndarray == nullptr) return TakePythonError();
+  const nb::object owned = nb::steal(ndarray);
+  return Share(owned);
+}
+
+void MakeReadOnly(nb::handle ndarray) { PyArray_CLEARFLAGS(AsArray(ndarray), NPY_ARRAY_WRITEABLE); }
+
+}  // namespace numpack::python

@@ -1,0 +1,120 @@
+// Store: the native base class of Python's NumPack. Every operation goes to the active batch, if
+// there is one.
+//
+// All methods are called with the GIL, which guards the fields below, and release it while the
+// library works.
+#ifndef NUMPACK_PYTHON_NUMPACK_NATIVE_STORE_H_
+#define NUMPACK_PYTHON_NUMPACK_NATIVE_STORE_H_
+
+#include <nanobind/nanobind.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+
+#include "absl/status/status.h"
+#include "numpack/numpack.h"
+#include "python/numpack/native/writable.h"
+
+namespace numpack::python {
+
+class Store {
+ public:
+  // strict: operations need a `with` block.
+  Store(std::string path, bool strict) : path_(std::move(path)), strict_(strict) {}
+  // Closes; an error goes to sys.unraisablehook.
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // Life cycle.
+  void Open(double lock_wait_seconds);
+  void Close();
+  void Flush();
+  bool is_open() const { return handle_ != nullptr; }
+  void SetInContext(bool in_context) { in_context_ = in_context; }
+  // RuntimeError when closed, or outside `with` on a strict handle.
+  void RequireUsable() const { Enter(); }
+
+  // Reading.
+  nanobind::object Load(nanobind::handle name, nanobind::handle lazy) const;
+  nanobind::object GetItem(nanobind::handle name, nanobind::handle indexes) const;
+  // A read-only ndarray over the elements as they are now.
+  nanobind::object Snapshot(nanobind::handle name) const;
+  nanobind::object Shape(nanobind::handle name) const;
+  nanobind::object ModifyTime(nanobind::handle name) const;
+  nanobind::list Names() const;
+  bool Contains(nanobind::handle name) const;
+  // The number of arrays; for repr, so on strict handles everywhere.
+  int64_t Count() const;
+  // name -> (shape, numpy.dtype, nbytes, modify time)
+  nanobind::dict Infos() const;
+  nanobind::list Interrupted() const;
+
+  // Changing.
+  void Save(nanobind::handle arrays);
+  void Append(nanobind::handle arrays);
+  void Replace(nanobind::handle arrays, nanobind::handle indexes);
+  void Drop(nanobind::handle names, nanobind::handle indexes);
+  void Remove(nanobind::handle names);
+  void Update(nanobind::handle name);
+  void Clone(nanobind::handle source, nanobind::handle target);
+  void Reset();
+
+  // Batch mode. BeginBatch starts one or joins the active one, and returns its number; EndBatch
+  // leaves it, and does nothing when that batch has ended already (by Close).
+  int64_t BeginBatch(std::optional<double> memory_limit_bytes);
+  void EndBatch(int64_t number);
+  void FlushBatch();
+  bool in_batch() const { return batch_ != nullptr; }
+  nanobind::dict BatchStatistics() const;
+  nanobind::list CachedNames() const;
+  nanobind::list DirtyNames() const;
+  nanobind::object Cached(nanobind::handle name) const;  // None when not in memory
+  void Forget(nanobind::handle name);
+
+  // Writable batch mode: starts one or joins the active one.
+  std::shared_ptr<WritableArrays> BeginWritable();
+
+ private:
+  // The C++ handle. Operations share the mutex; Close takes it alone, so that no operation is cut
+  // short.
+  struct Handle {
+    explicit Handle(NumPack opened) : store(std::move(opened)) {}
+    std::shared_mutex mutex;
+    NumPack store;
+  };
+
+  // What an operation works on, independent of what other threads do to this object meanwhile.
+  struct Session {
+    std::shared_ptr<Handle> handle;
+    std::shared_ptr<Batch> batch;  // null outside a batch
+  };
+  Session Enter() const;
+
+  // Runs work(target) without the GIL, on the batch or on the store.
+  template <typename Work>
+  auto Read(const Session& session, Work&& work) const;
+  // Likewise on the batch, or on a transaction that is committed if all is well.
+  template <typename Work>
+  absl::Status Change(const Session& session, Work&& work) const;
+
+  absl::Status CloseStatus();
+
+  std::string path_;
+  bool strict_;
+  bool in_context_ = false;
+  std::shared_ptr<Handle> handle_;  // null while closed
+  std::shared_ptr<Batch> batch_;    // null outside batch mode
+  int64_t batch_number_ = 0;
+  int batch_depth_ = 0;
+  std::shared_ptr<WritableArrays> writable_;
+};
+
+void BindStore(nanobind::module_& module);
+
+}  // namespace numpack::python
+
+#endif  // NUMPACK_PYTHON_NUMPACK_NATIVE_STORE_H_

@@ -1,0 +1,119 @@
+#include "python/numpack/native/writable.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "python/numpack/native/arguments.h"
+#include "python/numpack/native/changes.h"
+#include "python/numpack/native/ndarray.h"
+#include "python/numpack/native/status.h"
+
+namespace numpack::python {
+namespace {
+
+namespace nb = nanobind;
+using nb::literals::operator""_a;
+
+absl::Status NotTheView(absl::string_view name) {
+  return PythonError(
+      "BatchModeError",
+      absl::StrCat("writable batch mode stores only what is changed in place: the value for '",
+                   name, "' is not the array that load('", name,
+                   "') returned in this block. New arrays, shapes and dtypes need batch_mode()"));
+}
+
+}  // namespace
+
+WritableArrays::WritableArrays(WritableBatch batch)
+    : batch_(std::make_shared<WritableBatch>(std::move(batch))) {}
+
+WritableArrays::~WritableArrays() {
+  if (over()) return;
+  if (absl::Status status = Finish(); !status.ok()) {
+    try {
+      Raise(status);
+    } catch (nb::python_error& error) {
+      error.discard_as_unraisable("numpack: end of a writable batch that was never left");
+    }
+  }
+}
+
+std::shared_ptr<WritableBatch> WritableArrays::batch_or_raise() const {
+  if (over())
+    Raise(PythonError("BatchModeError",
+                      "this writable batch is over: enter writable_batch_mode() again"));
+  return batch_;
+}
+
+nb::object WritableArrays::Load(nb::handle name) {
+  const std::shared_ptr<WritableBatch> batch = batch_or_raise();
+  if (nb::object known = nb::borrow(PyDict_GetItemWithError(arrays_.ptr(), name.ptr()));
+      known.is_valid()) {
+    return known;
+  }
+  PyErr_Clear();  // an unhashable name: NameOf refuses it
+  const absl::string_view text = NameOf(name);
+  absl::StatusOr<AnyArray> loaded = WithoutGil([&] { return batch->Load(text); });
+  if (!loaded.ok()) Raise(Explain(loaded.status(), text));
+  nb::object ndarray = ToNdarray(*std::move(loaded));
+  // Another thread may have been faster.
+  if (nb::object first = nb::borrow(PyDict_GetItemWithError(arrays_.ptr(), name.ptr()));
+      first.is_valid()) {
+    return first;
+  }
+  if (over()) {
+    MakeReadOnly(ndarray);
+    batch_or_raise();
+  }
+  // The name itself could be a str subclass with a changing hash.
+  arrays_[nb::str(text.data(), text.size())] = ndarray;
+  return ndarray;
+}
+
+void WritableArrays::Save(nb::handle arrays) {
+  const std::shared_ptr<WritableBatch> batch = batch_or_raise();
+  if (!PyDict_Check(arrays.ptr())) Raise(absl::InvalidArgumentError("arrays must be a dictionary"));
+  for (const auto& [name, value] : nb::borrow<nb::dict>(arrays)) {
+    const absl::string_view text = NameOf(name);
+    if (!IsNdarray(value) || !DTypeOfNdarray(value).has_value()) Raise(NotTheView(text));
+    // A copy where the byte order differs, which is then found not to be the view.
+    const nb::object ndarray = CheckedNdarray(value, text);
+    const ArrayView view = ViewOf(ndarray);
+    const absl::Status status = WithoutGil([&] { return batch->Save(text, view); });
+    if (absl::IsFailedPrecondition(status) || absl::IsNotFound(status) ||
+        absl::IsInvalidArgument(status)) {
+      Raise(NotTheView(text));
+    }
+    Check(status);
+  }
+}
+
+absl::Status WritableArrays::Finish() {
+  for (const auto& [name, ndarray] : arrays_) MakeReadOnly(ndarray);
+  arrays_.clear();
+  std::shared_ptr<WritableBatch> batch = std::move(batch_);
+  return WithoutGil([&batch] {
+    absl::Status status = batch->Finish();
+    batch.reset();
+    return status;
+  });
+}
+
+void WritableArrays::Leave() {
+  if (over() || --depth_ > 0) return;
+  Check(Finish());
+}
+
+void BindWritable(nb::module_& module) {
+  nb::class_<WritableArrays>(module, "WritableArrays",
+                             "A writable batch and the arrays it handed out.")
+      .def_prop_ro("over", &WritableArrays::over)
+      .def_prop_ro("arrays", [](const WritableArrays& self) { return self.arrays(); })
+      .def("load", &WritableArrays::Load, "array_name"_a)
+      .def("save", &WritableArrays::Save, "arrays"_a)
+      .def("leave", &WritableArrays::Leave);
+}
+
+}  // namespace numpack::python

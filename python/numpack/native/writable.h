@@ -1,0 +1,50 @@
+// A writable batch with the ndarrays that it handed out.
+#ifndef NUMPACK_PYTHON_NUMPACK_NATIVE_WRITABLE_H_
+#define NUMPACK_PYTHON_NUMPACK_NATIVE_WRITABLE_H_
+
+#include <nanobind/nanobind.h>
+
+#include <memory>
+
+#include "numpack/batch/writable_batch.h"
+
+namespace numpack::python {
+
+// Blocks on one handle share one object of this class. Its own state is guarded by the GIL.
+class WritableArrays {
+ public:
+  explicit WritableArrays(WritableBatch batch);
+  // Finishes; an error goes to sys.unraisablehook.
+  ~WritableArrays();
+  WritableArrays(const WritableArrays&) = delete;
+  WritableArrays& operator=(const WritableArrays&) = delete;
+
+  void Join() { ++depth_; }
+  bool over() const { return batch_ == nullptr; }
+
+  // The same ndarray each time.
+  nanobind::object Load(nanobind::handle name);
+
+  // Does nothing when each value is the memory that Load returned; BatchModeError for all else.
+  void Save(nanobind::handle arrays);
+
+  // name -> ndarray; empty after the end.
+  const nanobind::dict& arrays() const { return arrays_; }
+
+  // Leaves one block. At the outermost: makes the arrays read-only, then flushes and cuts them off.
+  void Leave();
+
+ private:
+  absl::Status Finish();
+  std::shared_ptr<WritableBatch> batch_or_raise() const;
+
+  std::shared_ptr<WritableBatch> batch_;  // null after the end
+  nanobind::dict arrays_;
+  int depth_ = 1;
+};
+
+void BindWritable(nanobind::module_& module);
+
+}  // namespace numpack::python
+
+#endif  // NUMPACK_PYTHON_NUMPACK_NATIVE_WRITABLE_H_

@@ -1,0 +1,230 @@
+"""The class NumPack: a handle on a store."""
+
+from __future__ import annotations
+
+import gc
+import operator
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from numpack import _native
+from numpack.batch import BatchModeContext, MemoryCache
+from numpack.names import dtype_code
+from numpack.writable_array import WritableBatchMode
+
+__all__ = ["NumPack"]
+
+
+def _remove_all(path: Path) -> None:
+    """Removes whatever is at `path`; nothing there is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _blocks(view: np.ndarray, rows: int) -> Iterator[np.ndarray]:
+    for start in range(0, len(view), rows):
+        yield view[start : start + rows].copy()
+
+
+class NumPack(_native.Store):
+    """Named arrays in a directory.
+
+    filename: the directory, a str or os.PathLike of str.
+    drop_if_exists: the first open() removes what is there, foreign files included.
+    strict_context_mode: every operation outside a ``with`` block raises RuntimeError.
+    warn_no_context: whether to warn once that strict_context_mode is off; None: only on Windows.
+    force_gc_on_close: close() runs a garbage collection.
+
+    Constructing one touches no file: ``open()`` or ``with`` does. Each changing call is one commit,
+    which a killed process never loses; ``close()`` and ``flush()`` make commits survive a power
+    loss too. Safe to use from several threads; handles of one process on one directory share their
+    state.
+
+    Operations on a closed handle raise RuntimeError. Other errors: numpack.errors.
+    """
+
+    # Seconds to wait for a store or a writer lock that somebody else holds.
+    _lock_wait = 30.0
+
+    def __init__(
+        self,
+        filename: str | os.PathLike[str],
+        drop_if_exists: bool = False,
+        strict_context_mode: bool = False,
+        warn_no_context: bool | None = None,
+        force_gc_on_close: bool = False,
+    ) -> None:
+        path = os.fspath(filename)
+        if not isinstance(path, str):
+            raise TypeError(f"filename must be a str or a path of str, not {type(path).__name__}")
+        super().__init__(path, bool(strict_context_mode))
+        self._filename = Path(path)
+        self._drop_at_open = bool(drop_if_exists)
+        self._force_gc_on_close = bool(force_gc_on_close)
+        self._context: BatchModeContext | None = None
+        if warn_no_context is None:
+            warn_no_context = sys.platform == "win32"
+        if warn_no_context and not strict_context_mode:
+            warnings.warn(
+                "NumPack is used without strict context mode: close it yourself, or pass "
+                "strict_context_mode=True and use `with`",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    # --- Opening and closing
+
+    def open(self) -> None:
+        """Open the store, making the directory and its parents when absent. Idempotent.
+
+        Raises FileExistsError when the path is a file, CorruptStoreError when the store does not
+        check out (nothing is changed then), StoreLockedError when another process has it.
+        """
+        if self.is_opened:
+            return
+        if self._drop_at_open:
+            if self._filename.is_dir():
+                _native.abandon(str(self._filename))  # handles of ours must not write to it again
+            _remove_all(self._filename)
+            self._drop_at_open = False
+        self._filename.mkdir(parents=True, exist_ok=True)
+        self._open(self._lock_wait)
+
+    def close(self, force_gc: bool | None = None) -> None:
+        """Make everything persistent and close. Idempotent.
+
+        An active batch is published first; arrays of writable batch mode stay until their block
+        ends. force_gc: whether to run a garbage collection afterwards; None: as the constructor was
+        told.
+        """
+        try:
+            self._close()
+        finally:
+            self._context = None
+            if self._force_gc_on_close if force_gc is None else force_gc:
+                gc.collect()
+
+    def __enter__(self) -> NumPack:
+        self.open()
+        self._set_in_context(True)
+        return self
+
+    def __exit__(self, *exception: object) -> bool:
+        self._set_in_context(False)
+        self.close()
+        return False
+
+    def __repr__(self) -> str:
+        if self.is_closed:
+            return f"NumPack({self._filename}, status=closed)"
+        return f"NumPack({self._filename}, arrays={self._count()})"
+
+    # --- Information
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.get_member_list())
+
+    def __contains__(self, array_name: object) -> bool:
+        return self.has_array(array_name)
+
+    def get_metadata(self) -> dict[str, Any]:
+        """What is known of the store and its arrays, without touching elements.
+
+        ``arrays`` (name -> ``shape``, a list; ``dtype``, such as "Float32"; ``size_bytes``;
+        ``last_modified``, microseconds since the Unix epoch; ``data_file``), ``base_dir``,
+        ``total_arrays``.
+        """
+        arrays = {
+            name: {
+                "shape": list(shape),
+                "dtype": dtype_code(dtype),
+                "size_bytes": nbytes,
+                "last_modified": modified,
+                # Arrays have no files of their own: many share the segments in this directory.
+                "data_file": str(self._filename),
+            }
+            for name, (shape, dtype, nbytes, modified) in self._infos().items()
+        }
+        base_dir = str(self._filename)
+        return {"arrays": arrays, "base_dir": base_dir, "total_arrays": len(arrays)}
+
+    def get_io_stats(self) -> dict[str, Any]:
+        """Input and output counters; ``stats_available`` is False: there are none yet."""
+        return {"stats_available": False}
+
+    def stream_load(self, array_name: str, buffer_size: int | None = None) -> Iterator[np.ndarray]:
+        """Iterate over blocks of buffer_size consecutive rows (None: one); the last may be shorter.
+
+        The rows are those of now: later changes and close() do not touch the stream. Each block is
+        an ndarray of its own. Raises ValueError for buffer_size <= 0 and for a 0-d array,
+        ArrayNotFoundError.
+        """
+        rows = 1 if buffer_size is None else operator.index(buffer_size)
+        if rows <= 0:
+            raise ValueError(f"buffer_size must be greater than 0, got {buffer_size}")
+        view = self._snapshot(array_name)
+        if view.ndim == 0:
+            raise ValueError(f"array '{array_name}' is 0-d: it has no rows")
+        return _blocks(view, rows)
+
+    # --- The two batch modes
+
+    def batch_mode(self, memory_limit: float | None = None) -> BatchModeContext:
+        """A block in which changes stay in memory, and are published in one commit at its end.
+
+        memory_limit: megabytes (10**6 bytes) of arrays to keep in memory; None for no limit. See
+        BatchModeContext.
+        """
+        return BatchModeContext(self, memory_limit)
+
+    def writable_batch_mode(self) -> WritableBatchMode:
+        """A block in which arrays are loaded as writable memory, mapped from the files themselves.
+
+        See writable_array.WritableBatchMode.
+        """
+        return WritableBatchMode(self)
+
+    # --- Kept for programs that look inside NumPack 0.7
+
+    @property
+    def _cache_enabled(self) -> bool:
+        """True in batch mode."""
+        return self._in_batch
+
+    @property
+    def _memory_cache(self) -> MemoryCache:
+        """The arrays that batch mode holds in memory, by name."""
+        return MemoryCache(self)
+
+    @property
+    def _batch_context(self) -> BatchModeContext | None:
+        """The outermost active BatchModeContext."""
+        return self._context if self._in_batch else None
+
+    def _flush_cache(self) -> None:
+        """Publish what is pending in batch mode and empty its cache; nothing outside."""
+        self._flush_batch()
+
+    # --- For BatchModeContext
+
+    def _enter_batch(self, context: BatchModeContext, limit_bytes: float | None) -> int:
+        number = self._begin_batch(limit_bytes)
+        if self._context is None:
+            self._context = context
+        return number
+
+    def _leave_batch(self, number: int) -> None:
+        try:
+            self._end_batch(number)
+        finally:
+            if not self._in_batch:
+                self._context = None

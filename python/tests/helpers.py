@@ -1,0 +1,50 @@
+"""What several test files use."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+DTYPES = [
+    "bool",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+]
+
+
+def numbers(*shape, dtype="float64"):
+    """0, 1, 2, ... in the given shape."""
+    with np.errstate(over="ignore"):  # float16 ends at 65504
+        return np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
+
+
+def same(left, right):
+    """Equal dtype, shape and bits."""
+    return (
+        left.dtype == right.dtype
+        and left.shape == right.shape
+        and left.tobytes() == right.tobytes()
+    )
+
+
+def files(path: Path) -> dict:
+    """Every file below `path` with its bytes."""
+    return {p.relative_to(path): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
+
+
+def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess:
+    """Runs `code` in an interpreter of its own; the caller looks at the exit code."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)

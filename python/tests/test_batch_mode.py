@@ -1,0 +1,587 @@
+"""Batch mode: rows B."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from helpers import numbers, same
+from numpack import ArrayNotFoundError, BatchModeContext, BatchModeError, LazyArray, NumPack
+
+
+def stored(npk):
+    """What the store itself holds, seen through a handle that is in no batch."""
+    with NumPack(npk._filename) as other:
+        return {name: other.load(name) for name in other}
+
+
+def test_B1_context(npk):
+    context = npk.batch_mode()
+    assert type(context) is BatchModeContext
+    assert not npk._cache_enabled
+    for _ in range(2):
+        with context as entered:
+            assert entered is context
+            npk.save({"a": numbers(2)})
+        assert not npk._cache_enabled
+    context.__enter__()
+    assert context.__exit__(None, None, None) is False
+
+
+def test_B2_attributes(npk):
+    for limit in (None, 5, 0.5, np.float32(2)):
+        context = npk.batch_mode(limit)
+        assert context.npk is npk
+        assert context.memory_limit is limit
+
+
+def test_B3_dirty_arrays(npk):
+    npk.save({"a": numbers(2), "b": numbers(2)})
+    with npk.batch_mode() as batch:
+        npk.load("a")
+        assert len(batch._dirty_arrays) == 0
+        npk.save({"b": numbers(3), "new": numbers(1)})
+        assert set(batch._dirty_arrays) == {"b", "new"}
+        assert "b" in batch._dirty_arrays
+        assert "a" not in batch._dirty_arrays
+    assert not batch._dirty_arrays
+
+
+def test_B4_counters(npk):
+    npk.save({"a": numbers(100), "b": numbers(100)})
+    with npk.batch_mode() as batch:
+        assert (batch._cache_hits, batch._cache_misses, batch._memory_used) == (0, 0, 0)
+        for _ in range(3):
+            npk.load("a")
+        assert (batch._cache_hits, batch._cache_misses, batch._memory_used) == (2, 1, 800)
+        npk.load("b")
+        assert (batch._cache_hits, batch._cache_misses, batch._memory_used) == (2, 2, 1600)
+    assert all(type(n) is int for n in (batch._cache_hits, batch._memory_used))
+
+
+def test_B5_cache_enabled(npk):
+    assert npk._cache_enabled is False
+    with pytest.raises(KeyError), npk.batch_mode():
+        assert npk._cache_enabled is True
+        raise KeyError
+    assert npk._cache_enabled is False
+
+
+def test_B6_memory_cache(npk):
+    npk.save({"a": numbers(3), "b": numbers(3)})
+    assert len(npk._memory_cache) == 0
+    with npk.batch_mode():
+        a = npk.load("a")
+        saved = numbers(5)
+        npk.save({"new": saved})
+        cache = npk._memory_cache
+        assert set(cache) == {"a", "new"}
+        assert len(cache) == 2
+        assert "a" in cache
+        assert "b" not in cache
+        assert 3 not in cache
+        assert cache["a"] is a
+        assert cache["new"] is saved
+        with pytest.raises(KeyError):
+            cache["b"]
+        with pytest.raises(KeyError):
+            del cache["b"]
+        saved *= 2
+        del cache["new"]
+        del cache["a"]
+        assert len(cache) == 0
+        again = npk.load("new")
+        assert again is not saved
+        assert same(again, numbers(5) * 2)
+        assert npk.load("a") is not a
+    assert len(npk._memory_cache) == 0
+    assert same(npk.load("new"), numbers(5) * 2)
+
+
+def test_B7_batch_context(npk):
+    assert getattr(npk, "_batch_context", None) is None
+    with npk.batch_mode() as batch:
+        assert npk._batch_context is batch
+        with npk.batch_mode():
+            assert npk._batch_context is batch
+    assert getattr(npk, "_batch_context", None) is None
+
+
+def test_B8_flush_cache(npk):
+    npk._flush_cache()
+    with npk.batch_mode() as batch:
+        array = numbers(3)
+        npk.save({"a": array})
+        npk._flush_cache()
+        assert same(stored(npk)["a"], numbers(3))
+        assert len(npk._memory_cache) == 0
+        assert not batch._dirty_arrays
+        array[:] = -1  # no longer linked
+        assert same(npk.load("a"), numbers(3))
+        npk.save({"b": numbers(2)})
+        assert npk._cache_enabled
+    assert set(stored(npk)) == {"a", "b"}
+    assert same(stored(npk)["a"], numbers(3))
+
+
+def test_B10_identity(npk):
+    npk.save({"a": numbers(3)})
+    with npk.batch_mode():
+        first = npk.load("a")
+        assert first.flags.writeable
+        assert npk.load("a") is first
+        assert npk["a"] is first
+        other = numbers(5)
+        npk.save({"a": other})
+        assert npk.load("a") is other
+        assert npk["a"] is other
+        npk.save({"b": other})
+        assert npk.load("b") is other
+
+
+def test_B11_lazy(npk):
+    npk.save({"a": numbers(3), "b": numbers(3)})
+    with npk.batch_mode():
+        lazy = npk.load("a", lazy=True)
+        assert type(lazy) is LazyArray
+        assert len(npk._memory_cache) == 0
+        array = npk.load("a")
+        assert npk.load("a", lazy=True) is array
+        pending = numbers(4)
+        npk.save({"b": pending})
+        assert npk.load("b", lazy=True) is pending
+        with pytest.raises(ArrayNotFoundError):
+            npk.load("missing", lazy=True)
+
+
+def test_B12_reference(npk):
+    with npk.batch_mode():
+        array = numbers(3)
+        npk.save({"a": array})
+        assert stored(npk) == {}
+        array += 10
+        assert npk.load("a") is array
+    assert same(npk.load("a"), numbers(3) + 10)
+    with npk.batch_mode():
+        npk.save({"a": numbers(2, 2, dtype="int8")})
+    assert same(npk.load("a"), numbers(2, 2, dtype="int8"))
+
+
+def test_B13_invalid_values(npk):
+    with npk.batch_mode() as batch:
+        for arrays, error in (
+            ([], ValueError),
+            ({"good": numbers(1), "bad": np.array(["x"])}, ValueError),
+            ({"good": numbers(1), "bad": [1]}, TypeError),
+            ({"good": numbers(1), 3: numbers(1)}, TypeError),
+        ):
+            with pytest.raises(error):
+                npk.save(arrays)
+        assert not batch._dirty_arrays
+    assert npk.get_member_list() == []
+
+
+@pytest.mark.parametrize("another_saved", [False, True])
+def test_B14_never_saved_is_never_published(npk, another_saved):
+    npk.save({"a": numbers(3), "b": numbers(3)})
+    with npk.batch_mode():
+        a = npk.load("a")
+        a += 1
+        if another_saved:
+            npk.save({"b": numbers(1)})
+        assert npk.load("a") is a
+    assert same(npk.load("a"), numbers(3))
+
+
+def test_B15_not_rewritten(npk):
+    npk.save({"a": numbers(3), "b": numbers(3)})
+    before = npk.get_modify_time("a")
+    time.sleep(0.002)
+    with npk.batch_mode():
+        npk.load("a")
+        npk.save({"b": npk.load("b")})
+    assert npk.get_modify_time("a") == before
+    assert npk.get_modify_time("b") > before
+
+
+def test_B16_missing(npk):
+    with npk.batch_mode():
+        with pytest.raises(ArrayNotFoundError):
+            npk.load("missing")
+        with pytest.raises(ArrayNotFoundError):
+            npk["missing"]
+
+
+def test_B17_strided_objects(npk):
+    objects = {
+        "f": np.asfortranarray(numbers(3, 4)),
+        "t": numbers(3, 4).T,
+        "n": numbers(6)[::-2],
+        "r": np.broadcast_to(numbers(3), (2, 3)),
+    }
+    with npk.batch_mode():
+        npk.save(objects)
+        for name, value in objects.items():
+            assert npk.load(name) is value
+    for name, value in objects.items():
+        assert same(npk.load(name), np.ascontiguousarray(value))
+
+
+def test_B20_append(npk):
+    npk.save({"a": numbers(3)})
+    with npk.batch_mode():
+        array = npk.load("a")
+        array *= 2
+        npk.save({"a": array, "only here": numbers(2)})
+        npk.append({"a": numbers(2), "only here": numbers(1)})
+        assert npk.load("a") is not array
+        assert same(npk.load("a"), np.concatenate([numbers(3) * 2, numbers(2)]))
+        assert same(npk.load("only here"), np.array([0.0, 1.0, 0.0]))
+        assert same(stored(npk)["a"], numbers(3))
+        array[:] = -1  # no longer linked
+    assert same(npk.load("a"), np.concatenate([numbers(3) * 2, numbers(2)]))
+
+
+def test_B20_append_then_change(npk):
+    npk.save({"a": numbers(3)})
+    with npk.batch_mode():
+        for i in range(5):
+            npk.append({"a": np.array([float(i)])})
+            array = npk.load("a")
+            array += 1
+            npk.save({"a": array})
+    expected = numbers(3)
+    for i in range(5):
+        expected = np.append(expected, float(i)) + 1
+    assert same(npk.load("a"), expected)
+
+
+def test_B21_drop(npk):
+    npk.save({"a": numbers(5), "b": numbers(5)})
+    with npk.batch_mode():
+        array = npk.load("a")
+        array *= 2
+        npk.save({"a": array})
+        npk.drop("a", [0, -1])
+        assert npk.load("a").tolist() == [2, 4, 6]
+        npk.drop("b")
+        assert npk.get_shape("b") == (0,)
+        assert same(stored(npk)["b"], numbers(5))
+    assert npk.load("a").tolist() == [2, 4, 6]
+    assert same(npk.load("b"), numbers(0))
+
+
+def test_B22_replace(npk):
+    npk.save({"a": numbers(5)})
+    with npk.batch_mode():
+        array = npk.load("a")
+        array *= 2
+        npk.save({"a": array})
+        npk.replace({"a": np.array([-1.0, -2.0])}, [3, 0])
+        assert npk.load("a").tolist() == [-2, 2, 4, -1, 8]
+    assert npk.load("a").tolist() == [-2, 2, 4, -1, 8]
+
+
+def test_B23_update_and_clone(npk):
+    npk.save({"a": numbers(5)})
+    with npk.batch_mode():
+        npk.save({"a": numbers(2)})
+        npk.drop("a", 0)
+        npk.update("a")
+        npk.clone("a", "b")
+        with pytest.raises(ValueError):
+            npk.clone("a", "b")
+        assert same(npk.load("b"), np.array([1.0]))
+        with pytest.raises(ArrayNotFoundError):
+            npk.update("missing")
+    assert {k: v.tolist() for k, v in stored(npk).items()} == {"a": [1], "b": [1]}
+
+
+def test_B24_reset(npk):
+    npk.save({"a": numbers(5)})
+    with npk.batch_mode():
+        npk.load("a")
+        npk.save({"b": numbers(2)})
+        npk.reset()
+        assert npk.get_member_list() == []
+        assert len(npk._memory_cache) == 0
+        npk.save({"c": numbers(1)})
+    assert set(stored(npk)) == {"c"}
+
+
+def test_B25_information_is_pending(npk):
+    npk.save({"a": numbers(5), "gone": numbers(1)})
+    with npk.batch_mode():
+        npk.save({"a": numbers(2, 3, dtype="int8"), "new": numbers(4)})
+        npk.remove("gone")
+        assert npk.get_shape("a") == (2, 3)
+        assert npk.get_member_list() == ["a", "new"]
+        assert npk.has_array("new")
+        assert not npk.has_array("gone")
+        assert "new" in npk
+        assert list(npk) == ["a", "new"]
+        assert npk.getitem("a", 1).tolist() == [[3, 4, 5]]
+        assert [len(b) for b in npk.stream_load("new", 3)] == [3, 1]
+        metadata = npk.get_metadata()
+        assert metadata["total_arrays"] == 2
+        assert metadata["arrays"]["a"]["shape"] == [2, 3]
+        assert metadata["arrays"]["a"]["dtype"] == "Int8"
+        assert "arrays=2" in repr(npk)
+
+
+def test_B30_normal_end(npk):
+    npk.save({"a": numbers(3)})
+    with npk.batch_mode():
+        array = npk.load("a")
+        npk.save({"a": array})
+    assert len(npk._memory_cache) == 0
+    array[:] = -1
+    again = npk.load("a")
+    assert again is not array
+    assert same(again, numbers(3))
+
+
+def test_B31_exception(npk):
+    with pytest.raises(ZeroDivisionError), npk.batch_mode():
+        npk.save({"a": numbers(3)})
+        1 / 0  # noqa: B018
+    assert same(npk.load("a"), numbers(3))
+    with pytest.raises(SystemExit), npk.batch_mode():
+        npk.save({"b": numbers(3)})
+        raise SystemExit
+    assert npk.has_array("b")
+
+
+def test_B32_one_commit(npk):
+    with npk.batch_mode():
+        npk.save({"a": numbers(3)})
+        npk.save({"b": numbers(3)})
+        npk.append({"a": numbers(1)})
+        assert stored(npk) == {}
+    assert set(stored(npk)) == {"a", "b"}
+
+
+def test_B34_nested(npk):
+    npk.save({"a": numbers(3)})
+    with npk.batch_mode(memory_limit=10) as outer:
+        array = npk.load("a")
+        array += 1
+        npk.save({"a": array})
+        with npk.batch_mode(memory_limit=0) as inner:
+            assert npk.load("a") is array
+            assert set(inner._dirty_arrays) == {"a"}
+            npk.save({"b": numbers(2)})
+        assert npk._cache_enabled
+        assert npk.load("a") is array
+        assert set(outer._dirty_arrays) == {"a", "b"}
+        assert same(stored(npk)["a"], numbers(3))
+        with outer:
+            npk.save({"c": numbers(1)})
+        assert set(stored(npk)) == {"a"}
+    assert same(npk.load("a"), numbers(3) + 1)
+    assert set(stored(npk)) == {"a", "b", "c"}
+
+
+def test_B35_mixing(npk):
+    npk.save({"a": numbers(3)})
+    with npk.batch_mode():
+        npk.save({"a": numbers(4)})
+        with pytest.raises(BatchModeError) as raised:
+            npk.writable_batch_mode().__enter__()
+        assert "batch" in str(raised.value)
+        npk.save({"b": numbers(1)})
+    assert set(stored(npk)) == {"a", "b"}
+    with npk.writable_batch_mode() as wb:
+        wb.load("a")[0] = 9
+        with pytest.raises(BatchModeError):
+            npk.batch_mode().__enter__()
+        assert not npk._cache_enabled
+        wb.load("a")[1] = 9
+    assert npk.load("a").tolist() == [9, 9, 2, 3]
+
+
+def test_B36_one_after_the_other(npk):
+    npk.save({"a": numbers(3)})
+    for _ in range(3):
+        with npk.batch_mode():
+            array = npk.load("a")
+            array += 1
+            npk.save({"a": array})
+        with npk.writable_batch_mode() as wb:
+            wb.load("a")[...] *= 2
+    expected = numbers(3)
+    for _ in range(3):
+        expected = (expected + 1) * 2
+    assert same(npk.load("a"), expected)
+
+
+def test_B37_different_handles(path):
+    with NumPack(path) as one, NumPack(path) as two:
+        one.save({"a": numbers(3)})
+        done = []
+
+        def wait_for_the_writer():
+            with two.batch_mode():
+                two.save({"b": numbers(1)})
+                done.append(time.monotonic())
+
+        with one.batch_mode():
+            one.save({"a": numbers(4)})
+            other = threading.Thread(target=wait_for_the_writer)
+            other.start()
+            assert same(two.load("a"), numbers(3)) or two._cache_enabled  # readers go on
+            time.sleep(0.1)
+            assert not done
+            left = time.monotonic()
+        other.join(30)
+        assert done
+        assert done[0] > left
+        assert set(one.get_member_list()) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "limit", [0, 0.1, 0.0001, 1, 5.5, np.int32(1), np.float64(0.2), float("inf")]
+)
+def test_B38_limits_change_no_result(npk, limit):
+    arrays = {f"a{i}": numbers(5000) + i for i in range(20)}
+    npk.save(arrays)
+    with npk.batch_mode(memory_limit=limit) as batch:
+        for _ in range(2):
+            for name in arrays:
+                array = npk.load(name)
+                array += 1
+                npk.save({name: array})
+                del array
+                if np.isfinite(limit):
+                    assert batch._memory_used <= max(limit * 1e6, 0)
+        npk.append({"a3": numbers(1)})
+        npk.drop("a4", slice(10, None))
+    for name, before in arrays.items():
+        expected = before + 2
+        if name == "a3":
+            expected = np.concatenate([expected, numbers(1)])
+        if name == "a4":
+            expected = expected[:10]
+        assert same(npk.load(name), expected)
+
+
+@pytest.mark.parametrize("limit", [-1, -0.5, float("nan"), np.float32("nan")])
+def test_B38_bad_values(npk, limit):
+    with pytest.raises(ValueError):
+        npk.batch_mode(limit)
+    with pytest.raises(ValueError):
+        BatchModeContext(npk, limit)
+
+
+@pytest.mark.parametrize("limit", ["1", True, False, np.bool_(True), [1], 1j, object()])
+def test_B38_bad_types(npk, limit):
+    with pytest.raises(TypeError):
+        npk.batch_mode(limit)
+
+
+def test_B39_evicted_arrays_load_again(npk):
+    arrays = {f"a{i}": numbers(50_000) for i in range(5)}
+    npk.save(arrays)
+    with npk.batch_mode(memory_limit=1):
+        for name in arrays:
+            array = npk.load(name)
+            array *= 2
+            npk.save({name: array})
+            del array
+        assert len(npk._memory_cache) < 5
+        assert npk._memory_cache.get("a0") is None
+        assert same(npk.load("a0"), numbers(50_000) * 2)
+    for name in arrays:
+        assert same(npk.load(name), numbers(50_000) * 2)
+
+
+def test_B40_closed_and_strict(path):
+    npk = NumPack(path, strict_context_mode=True)
+    context = npk.batch_mode()
+    with pytest.raises(RuntimeError, match="not opened or has been closed"):
+        context.__enter__()
+    npk.open()
+    with pytest.raises(RuntimeError, match="strict context mode"):
+        context.__enter__()
+    with npk, context:
+        npk.save({"a": numbers(1)})
+
+
+def test_B41_close_inside(path):
+    npk = NumPack(path)
+    npk.open()
+    with npk.batch_mode() as outer, npk.batch_mode():
+        npk.save({"a": numbers(3)})
+        npk.close()
+        assert not npk._cache_enabled
+        assert not outer._dirty_arrays
+        with pytest.raises(RuntimeError, match="not opened or has been closed"):
+            npk.load("a")
+        npk.open()
+        assert same(npk.load("a"), numbers(3))
+        npk.save({"b": numbers(2)})
+        assert "b" in stored(npk)
+        npk.close()
+
+
+def test_B41_end_of_with_inside(path):
+    with NumPack(path) as npk:
+        context = npk.batch_mode()
+        context.__enter__()
+        npk.save({"a": numbers(3)})
+    context.__exit__(None, None, None)
+    with NumPack(path) as npk:
+        assert same(npk.load("a"), numbers(3))
+
+
+def test_B42_threads(npk):
+    npk.save({f"a{i}": numbers(1000) for i in range(10)})
+    with npk.batch_mode():
+        seen = [[] for _ in range(8)]
+
+        def work(mine):
+            for i in range(200):
+                mine.append(npk.load(f"a{i % 10}"))
+            npk.save({f"new {id(mine)}": numbers(3)})
+
+        threads = [threading.Thread(target=work, args=(mine,)) for mine in seen]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for i in range(10):
+            assert len({id(mine[i]) for mine in seen}) == 1
+    assert len(npk.get_member_list()) == 18
+
+
+def test_B42_threads_enter_their_own_blocks(npk):
+    npk.save({"a": numbers(4)})
+
+    def work(i):
+        for k in range(20):
+            with npk.batch_mode():
+                npk.load("a")
+                npk.save({f"{i} {k}": numbers(2)})
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not npk._cache_enabled
+    assert len(stored(npk)) == 121
+
+
+def test_a_handle_in_a_batch_is_collected(path):
+    npk = NumPack(path)
+    npk.open()
+    context = npk.batch_mode()
+    context.__enter__()
+    npk.save({"a": numbers(3)})
+    del npk, context
+    import gc
+
+    gc.collect()
+    with NumPack(path) as npk:
+        assert same(npk.load("a"), numbers(3))
