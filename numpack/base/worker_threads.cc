@@ -5,15 +5,16 @@
 #include <atomic>
 #include <cfenv>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
-#include "absl/synchronization/mutex.h"
 #include "numpack/base/worker_threads_platform.h"
 
 namespace numpack {
@@ -124,8 +125,8 @@ class alignas(kCacheLine) Mailbox {
     // Sequentially consistent, as in Sleep(): either this sees the helper asleep, or the helper
     // sees the post.
     if (!asleep_.load()) return;
-    absl::MutexLock lock(&mutex_);
-    news_.Signal();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    news_.notify_one();
   }
 
   // Returns after at least one Post() since the last return.
@@ -145,17 +146,19 @@ class alignas(kCacheLine) Mailbox {
 
  private:
   void Sleep() {
-    absl::MutexLock lock(&mutex_);
+    std::unique_lock<std::mutex> lock(mutex_);
     asleep_.store(true);
-    while (posts_.load() == seen_) news_.Wait(&mutex_);
+    news_.wait(lock, [this] { return posts_.load() != seen_; });
     asleep_.store(false);
   }
 
   std::atomic<uint32_t> posts_{0};
   std::atomic<bool> asleep_{false};
   uint32_t seen_ = 0;  // the helper's
-  absl::Mutex mutex_;  // lets the helper go to sleep without missing a signal
-  absl::CondVar news_;
+  // Lets the helper go to sleep without missing a signal. Not an absl::Mutex: that has locks of its
+  // own which are global, and which a forked child may find held by a thread that it does not have.
+  std::mutex mutex_;
+  std::condition_variable news_;
 };
 
 // Admits helpers to the current loop, and lets its caller leave when nobody is inside any more.
