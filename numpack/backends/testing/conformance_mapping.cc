@@ -267,7 +267,7 @@ TEST_P(BackendConformanceTest, ThreadsMapWhileTheFileChangesSize) {
   threads.emplace_back([&] {
     for (uint64_t round = 0; round < 200; ++round) {
       EXPECT_TRUE(file->Truncate(50'000 + 10'000 * (round % 3)).ok()) << "behind every mapping";
-      Write(*file, 0, Pattern(100'000));
+      Write(*file, 20'000, Pattern(1000));  // nowhere near what the others look at
     }
   });
   for (std::thread& thread : threads) thread.join();
