@@ -1,0 +1,96 @@
+#include "numpack/storage/log_payload.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "gtest/gtest.h"
+#include "numpack/base/codec.h"
+
+namespace numpack::storage {
+namespace {
+
+EntryRecord MakeEntry(std::string name) {
+  EntryRecord entry;
+  entry.name = std::move(name);
+  entry.metadata = "blob";
+  entry.length = 100;
+  entry.in_place = true;
+  entry.extent = {3, 4, 4096, 128, true};
+  return entry;
+}
+
+TEST(LogPayload, CommitRoundTrip) {
+  CommitPayload payload;
+  payload.removes = {"x", std::string("\0y", 2)};
+  payload.puts = {MakeEntry("a"), MakeEntry("b")};
+  const absl::StatusOr<CommitPayload> back = DecodeCommit(Encode(payload));
+  ASSERT_EQ(back.status(), absl::OkStatus());
+  EXPECT_EQ(back->removes, payload.removes);
+  ASSERT_EQ(back->puts.size(), 2u);
+  const EntryRecord& entry = back->puts[1];
+  EXPECT_EQ(entry.name, "b");
+  EXPECT_EQ(entry.metadata, "blob");
+  EXPECT_EQ(entry.length, 100u);
+  EXPECT_TRUE(entry.in_place);
+  EXPECT_EQ(entry.extent.number, 3u);
+  EXPECT_EQ(entry.extent.segment, 4u);
+  EXPECT_EQ(entry.extent.offset, 4096u);
+  EXPECT_EQ(entry.extent.capacity, 128u);
+  EXPECT_TRUE(entry.extent.own_segment);
+}
+
+// Bytes cut anywhere, or with anything behind them, are refused; none of them is read outside.
+template <typename Decode>
+void ExpectExactLength(const std::string& bytes, Decode decode) {
+  for (size_t cut = 0; cut < bytes.size(); ++cut) {
+    const std::string copy(bytes.data(), cut);  // an exact allocation: sanitizers see any byte too far
+    EXPECT_EQ(decode(copy).status().code(), absl::StatusCode::kDataLoss) << cut;
+  }
+  EXPECT_EQ(decode(bytes + '\0').status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(decode(bytes).status(), absl::OkStatus());
+}
+
+TEST(LogPayload, CutPayloadsAreRefused) {
+  CommitPayload commit;
+  commit.removes = {"gone"};
+  commit.puts = {MakeEntry("a")};
+  ExpectExactLength(Encode(commit), DecodeCommit);
+  CheckpointPayload checkpoint;
+  checkpoint.log_number = 5;
+  checkpoint.entries = {MakeEntry("a")};
+  ExpectExactLength(Encode(checkpoint), DecodeCheckpoint);
+  ExpectExactLength(Encode(InPlacePayload{{{"a", "m"}}}), DecodeInPlace);
+  ExpectExactLength(Encode(SessionPayload{42, "boot"}), DecodeSession);
+}
+
+TEST(LogPayload, AbsurdCountsCostNoMemory) {
+  std::string bytes;
+  Encoder(&bytes).U32(0);
+  Encoder(&bytes).U32(0xFFFFFFFF);
+  EXPECT_EQ(DecodeCommit(bytes).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(LogPayload, ImpossibleEntriesAreRefused) {
+  const auto refused = [](void (*break_it)(EntryRecord&)) {
+    CommitPayload payload;
+    payload.puts = {MakeEntry("a")};
+    break_it(payload.puts[0]);
+    return DecodeCommit(Encode(payload)).status().code() == absl::StatusCode::kDataLoss;
+  };
+  EXPECT_FALSE(refused([](EntryRecord&) {}));
+  EXPECT_TRUE(refused([](EntryRecord& e) { e.name = ""; }));
+  EXPECT_TRUE(refused([](EntryRecord& e) { e.length = 129; }));
+  EXPECT_TRUE(refused([](EntryRecord& e) { e.extent.number = 0; }));
+  EXPECT_TRUE(refused([](EntryRecord& e) { e.extent.offset = ~uint64_t{0} - 100; }));
+  EXPECT_TRUE(refused([](EntryRecord& e) { e.extent.capacity = 0, e.length = 0; }));
+}
+
+TEST(LogPayload, LaterVersionsAskForANewerProgram) {
+  std::string bytes = Encode(CheckpointPayload{});
+  bytes[4] = 2;
+  EXPECT_EQ(DecodeCheckpoint(bytes).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace numpack::storage

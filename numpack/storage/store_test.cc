@@ -1,0 +1,308 @@
+// The store over a memory backend: commits, what a killed process leaves, damage, and restarts of the machine.
+#include "numpack/storage/store.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "numpack/backends/memory/memory_backend.h"
+#include "numpack/storage/record.h"
+#include "numpack/storage/store_test_util.h"
+#include "numpack/storage/transaction.h"
+
+namespace numpack::storage {
+namespace {
+
+#define ASSERT_OK(expression) ASSERT_EQ(absl::OkStatus(), (expression))
+
+constexpr char kBoot[] = "boot 1";
+constexpr char kOtherBoot[] = "boot 2";
+
+class StoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    backend_ = WithBootId(NewMemoryBackend(), kBoot);
+    store_ = Open(backend_);
+  }
+  static std::shared_ptr<Store> Open(const std::shared_ptr<Backend>& backend) {
+    auto store = Store::Open(backend, StoreOptions{});
+    EXPECT_EQ(store.status(), absl::OkStatus());
+    return store.ok() ? *std::move(store) : nullptr;
+  }
+  // What is there after the process was killed now: in the same boot, or in another.
+  Contents AfterKill() { return AllContents(*Open(CopyOf(*backend_, kBoot))); }
+  Contents AfterRestart() { return AllContents(*Open(CopyOf(*backend_, kOtherBoot))); }
+
+  std::shared_ptr<Backend> backend_;
+  std::shared_ptr<Store> store_;
+};
+
+TEST_F(StoreTest, CommitsSurviveAKill) {
+  Contents expected;
+  const auto check = [&] {
+    EXPECT_EQ(AllContents(*store_), expected);
+    EXPECT_EQ(AfterKill(), expected);
+  };
+  ASSERT_OK(PutBytes(*store_, "a", expected["a"] = "alpha"));
+  check();
+  ASSERT_OK(PutBytes(*store_, "big", expected["big"] = std::string(1'000'000, 'b')));
+  check();
+  ASSERT_OK(AppendBytes(*store_, "a", " and more"));
+  expected["a"] += " and more";
+  check();
+  ASSERT_OK(AppendBytes(*store_, "big", "!"));
+  expected["big"] += "!";
+  check();
+  ASSERT_OK(PutBytes(*store_, "empty", expected["empty"] = ""));
+  ASSERT_OK(RemoveName(*store_, "a"));
+  expected.erase("a");
+  check();
+}
+
+TEST_F(StoreTest, ATransactionThatEndsWithoutCommitLeavesNothing) {
+  ASSERT_OK(PutBytes(*store_, "a", "old"));
+  const uint64_t free_before = store_->stats().free_bytes;
+  {
+    auto transaction = store_->Begin();
+    auto extent = transaction->Allocate(3);
+    ASSERT_OK(transaction->Put("a", *std::move(extent), ""));
+    ASSERT_OK(transaction->Put("b", *transaction->Allocate(1000), ""));
+    EXPECT_TRUE(transaction->Contains("b"));
+    EXPECT_FALSE(store_->Contains("b"));
+  }
+  EXPECT_EQ(AllContents(*store_), (Contents{{"a", "old"}}));
+  EXPECT_EQ(store_->stats().free_bytes, free_before);
+}
+
+TEST_F(StoreTest, RenamesKeepTheBytesAndRemovalsTheOrder) {
+  for (const char* name : {"a", "b", "c"}) ASSERT_OK(PutBytes(*store_, name, name));
+  auto transaction = store_->Begin();
+  ASSERT_OK(transaction->Rename("a", "z"));
+  ASSERT_OK(transaction->Remove("b"));
+  ASSERT_OK(transaction->Put("b", *transaction->Allocate(0), ""));
+  EXPECT_EQ(transaction->Rename("c", "z").code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(transaction->List(), (std::vector<std::string>{"c", "z", "b"}));
+  ASSERT_OK(transaction->Commit());
+  EXPECT_EQ(store_->List(), (std::vector<std::string>{"c", "z", "b"}));
+  const auto reopened = Open(CopyOf(*backend_, kBoot));
+  EXPECT_EQ(reopened->List(), store_->List());
+  EXPECT_EQ(AllContents(*reopened), (Contents{{"c", "c"}, {"z", "a"}, {"b", ""}}));
+}
+
+TEST_F(StoreTest, PinnedBytesDoNotChange) {
+  ASSERT_OK(PutBytes(*store_, "a", std::string(1000, 'a')));
+  const auto pinned = store_->Find("a");
+  const auto view = pinned->View();
+  for (char c = 'b'; c < 'z'; ++c) {
+    ASSERT_OK(PutBytes(*store_, "a", std::string(1000, c)));
+    ASSERT_OK(store_->Flush());
+  }
+  for (const std::byte byte : view->bytes) ASSERT_EQ(byte, std::byte{'a'});
+}
+
+// Saving one array again and again needs three extents: the current one, the one of the last barrier, the next one.
+TEST_F(StoreTest, SpaceIsUsedAgain) {
+  const std::string bytes(1'000'000, 'x');
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_OK(PutBytes(*store_, "a", bytes));
+    const StoreStats stats = store_->stats();
+    EXPECT_LE(stats.live_bytes + stats.limbo_bytes + stats.free_bytes, 3'100'000u);
+  }
+  ASSERT_OK(store_->CloseHandle());
+  uint64_t total = 0;
+  for (const auto& [name, contents] : ReadAllFiles(*backend_)) total += contents.size();
+  EXPECT_LE(total, 1'200'000u);
+}
+
+TEST_F(StoreTest, EveryTornTailIsCut) {
+  ASSERT_OK(PutBytes(*store_, "a", "first"));
+  const uint64_t before = store_->stats().log_bytes;
+  ASSERT_OK(PutBytes(*store_, "a", "second"));
+  const uint64_t after = store_->stats().log_bytes;
+  const auto whole = CopyOf(*backend_, kBoot);
+  const std::string log = ReadFile(*whole, "log.1");
+  for (uint64_t cut = before; cut < after; ++cut) {
+    auto torn = CopyOf(*whole, kBoot);
+    std::string bytes = log;
+    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(cut), bytes.end(), '\0');
+    WriteFile(*torn, "log.1", bytes);
+    auto store = Open(torn);
+    ASSERT_NE(store, nullptr) << cut;
+    EXPECT_EQ(AllContents(*store), (Contents{{"a", "first"}})) << cut;
+    // And it goes on from there.
+    ASSERT_OK(PutBytes(*store, "a", "third"));
+    EXPECT_EQ(AllContents(*Open(CopyOf(*torn, kBoot))), (Contents{{"a", "third"}}));
+  }
+}
+
+TEST_F(StoreTest, DamageIsAnErrorAndNothingIsTouched) {
+  ASSERT_OK(PutBytes(*store_, "a", "first"));
+  ASSERT_OK(PutBytes(*store_, "b", "second"));
+  ASSERT_OK(store_->CloseHandle());
+  const std::string log = ReadFile(*backend_, "log.1");
+  const uint64_t end = store_->stats().log_bytes;
+  for (uint64_t at = 0; at < end; at += 3) {
+    for (const char* boot : {kBoot, kOtherBoot}) {
+      auto damaged = CopyOf(*backend_, boot);
+      std::string bytes = log;
+      bytes[at] = static_cast<char>(bytes[at] ^ 0x10);
+      WriteFile(*damaged, "log.1", bytes);
+      const auto before = ReadAllFiles(*damaged);
+      const auto store = Store::Open(damaged, StoreOptions{});
+      // In another boot, what follows the last seal does not count, damaged or not.
+      const bool in_last_seal = at >= end - 40;
+      if (in_last_seal && boot == kOtherBoot) continue;
+      ASSERT_EQ(store.status().code(), absl::StatusCode::kDataLoss) << at << " " << boot << store.status();
+      EXPECT_TRUE(absl::StrContains(store.status().message(), "log.1"));
+      auto after = ReadAllFiles(*damaged);
+      after["writer.lock"] = before.at("writer.lock");  // who looked
+      EXPECT_EQ(after, before);
+    }
+  }
+}
+
+TEST_F(StoreTest, MissingAndShortFilesAreErrors) {
+  ASSERT_OK(PutBytes(*store_, "small", "first"));
+  ASSERT_OK(PutBytes(*store_, "large", std::string(400'000, 'x')));
+  for (const std::string name : {"segment.1", "segment.2", "log.1"}) {
+    auto missing = CopyOf(*backend_, kBoot);
+    ASSERT_OK(missing->Remove(name));
+    EXPECT_EQ(Store::Open(missing, StoreOptions{}).status().code(), absl::StatusCode::kDataLoss) << name;
+    auto shorter = CopyOf(*backend_, kBoot);
+    WriteFile(*shorter, name, ReadFile(*shorter, name).substr(0, 1));
+    EXPECT_EQ(Store::Open(shorter, StoreOptions{}).status().code(), absl::StatusCode::kDataLoss) << name;
+    auto empty = CopyOf(*backend_, kBoot);
+    WriteFile(*empty, name, "");
+    EXPECT_EQ(Store::Open(empty, StoreOptions{}).status().code(), absl::StatusCode::kDataLoss) << name;
+  }
+}
+
+TEST_F(StoreTest, RecordsOfLaterVersionsAreRefused) {
+  ASSERT_OK(PutBytes(*store_, "a", "first"));
+  auto copy = CopyOf(*backend_, kBoot);
+  std::string log = ReadFile(*copy, "log.1");
+  // Walk to the end, and append a whole record of a kind that this version does not write.
+  size_t position = 0;
+  uint32_t previous = 0;
+  uint64_t generation = 0;
+  while (const std::optional<Record> record = ParseRecord(log, position, previous)) {
+    position += record->length;
+    previous = record->checksum;
+    generation = record->generation;
+  }
+  std::string later;
+  ASSERT_OK(AppendRecord(static_cast<RecordKind>(77), generation + 1, "future", &previous, &later));
+  log.replace(position, later.size(), later);
+  WriteFile(*copy, "log.1", log);
+  const auto store = Store::Open(copy, StoreOptions{});
+  EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition) << store.status();
+}
+
+TEST_F(StoreTest, ARestartFallsBackToTheLastFlush) {
+  ASSERT_OK(PutBytes(*store_, "a", "first"));
+  ASSERT_OK(store_->Flush());
+  EXPECT_EQ(AfterRestart(), (Contents{{"a", "first"}}));
+  ASSERT_OK(PutBytes(*store_, "a", "second"));
+  ASSERT_OK(PutBytes(*store_, "b", "third"));
+  EXPECT_EQ(AfterKill(), (Contents{{"a", "second"}, {"b", "third"}}));
+  EXPECT_EQ(AfterRestart(), (Contents{{"a", "first"}}));
+  ASSERT_OK(store_->Flush());
+  EXPECT_EQ(AfterRestart(), (Contents{{"a", "second"}, {"b", "third"}}));
+}
+
+TEST_F(StoreTest, AfterARestartNothingIsAppendedBehindAnUntrustedTail) {
+  ASSERT_OK(PutBytes(*store_, "a", "first"));
+  ASSERT_OK(store_->Flush());
+  ASSERT_OK(PutBytes(*store_, "a", "lost"));
+  auto restarted = CopyOf(*backend_, kOtherBoot);
+  auto store = Open(restarted);
+  EXPECT_EQ(ReadAllFiles(*restarted).count("log.1"), 0u);
+  EXPECT_EQ(ReadAllFiles(*restarted).count("log.2"), 1u);
+  ASSERT_OK(PutBytes(*store, "b", "new"));
+  EXPECT_EQ(AllContents(*Open(CopyOf(*restarted, kOtherBoot))), (Contents{{"a", "first"}, {"b", "new"}}));
+}
+
+// The bytes that the last barrier names are not written over before the next one is sealed.
+TEST_F(StoreTest, ARestartFindsTheOldBytes) {
+  ASSERT_OK(PutBytes(*store_, "a", std::string(1000, 'a')));
+  ASSERT_OK(store_->Flush());
+  for (char c = 'b'; c < 'h'; ++c) ASSERT_OK(PutBytes(*store_, "a", std::string(1000, c)));
+  EXPECT_EQ(AfterRestart(), (Contents{{"a", std::string(1000, 'a')}}));
+}
+
+TEST_F(StoreTest, AnUnfinishedNewLogDoesNotCount) {
+  ASSERT_OK(PutBytes(*store_, "a", "first"));
+  const std::string log = ReadFile(*backend_, "log.1");
+  for (const size_t cut : {size_t{0}, size_t{10}, size_t{60}}) {
+    auto killed = CopyOf(*backend_, kBoot);
+    WriteFile(*killed, "log.2", log.substr(0, cut));
+    const auto store = Open(killed);
+    ASSERT_NE(store, nullptr);
+    EXPECT_EQ(AllContents(*store), (Contents{{"a", "first"}}));
+    EXPECT_EQ(ReadAllFiles(*killed).count("log.2"), 0u);
+  }
+}
+
+TEST_F(StoreTest, TheLogIsLeftWhenItHasGrown) {
+  for (int i = 0; i < 12'000; ++i) ASSERT_OK(PutBytes(*store_, absl::StrCat(i % 10), absl::StrCat(i)));
+  EXPECT_LT(store_->stats().log_bytes, uint64_t{2} << 20);
+  EXPECT_EQ(ReadAllFiles(*backend_).count("log.1"), 0u);
+  EXPECT_EQ(AfterKill(), AllContents(*store_));
+  EXPECT_EQ(AfterKill().size(), 10u);
+}
+
+TEST_F(StoreTest, InPlaceChanges) {
+  ASSERT_OK(PutBytes(*store_, "a", "aaaa"));
+  ASSERT_OK(PutBytes(*store_, "b", "bbbb"));
+  auto mapping = store_->BeginInPlace("a");
+  ASSERT_OK(mapping.status());
+  mapping->region.data()[0] = std::byte{'X'};
+  EXPECT_EQ(*GetBytes(*store_, "a"), "Xaaa");
+  EXPECT_EQ(PutBytes(*store_, "a", "other").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_->BeginInPlace("a").status().code(), absl::StatusCode::kFailedPrecondition);
+  ASSERT_OK(PutBytes(*store_, "b", "cccc"));
+  {
+    const auto killed = Open(CopyOf(*backend_, kBoot));
+    EXPECT_EQ(killed->Interrupted(), std::vector<std::string>{"a"});
+    EXPECT_EQ(*GetBytes(*killed, "b"), "cccc");
+    ASSERT_OK(killed->AcknowledgeInterrupted("a"));
+    EXPECT_TRUE(killed->Interrupted().empty());
+  }
+  const auto restarted = Open(CopyOf(*backend_, kOtherBoot));
+  EXPECT_EQ(restarted->Interrupted(), std::vector<std::string>{"a"});
+  ASSERT_OK(PutBytes(*restarted, "a", "saved"));
+  EXPECT_TRUE(restarted->Interrupted().empty());
+
+  ASSERT_OK(store_->EndInPlace({Store::InPlaceEnd{"a", "new metadata"}}));
+  EXPECT_TRUE(store_->Interrupted().empty());
+  EXPECT_EQ(store_->Find("a")->metadata(), "new metadata");
+  EXPECT_EQ(AfterRestart()["a"], "Xaaa");
+}
+
+TEST_F(StoreTest, AbandonedHandlesFail) {
+  ASSERT_OK(PutBytes(*store_, "a", "first"));
+  Store::AbandonAt(*backend_);
+  EXPECT_EQ(store_->Find("a").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(PutBytes(*store_, "b", "x").code(), absl::StatusCode::kFailedPrecondition);
+  ASSERT_OK(store_->CloseHandle());
+}
+
+TEST_F(StoreTest, FullDurabilityNeedsADurableBackend) {
+  StoreOptions options;
+  options.durability = Durability::kFull;
+  EXPECT_EQ(Store::Open(backend_, options).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(StoreTest, NothingIsMadeWhereNothingMayBeMade) {
+  StoreOptions options;
+  options.create = false;
+  auto empty = NewMemoryBackend();
+  EXPECT_EQ(Store::Open(empty, options).status().code(), absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace numpack::storage
