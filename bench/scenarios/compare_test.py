@@ -2,6 +2,7 @@
 
 import json
 import math
+import pathlib
 import sys
 import types
 
@@ -37,6 +38,18 @@ def test_tiny_run_writes_figures_and_table(tmp_path, monkeypatch, without_numpac
     assert "NumPack 0.7" in figures["skipped"][0]
     assert "Skipped: NumPack 0.7" in table.read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "out.md"]
+
+
+def test_all_modes_run(tmp_path):
+    package = pathlib.Path(__file__).absolute().parents[2] / "python"
+    if not list(package.glob("numpack/_native*.so")):
+        pytest.skip("the extension module is built by Bazel only: bazel test //bench/scenarios/...")
+    out = tmp_path / "out.json"
+    args = ["--tiny", "--loops=1", "--rounds=1", "--memory-seconds=0.01", f"--dir={tmp_path}"]
+    assert compare.main([*args, f"--numpack-path={package}", f"--json={out}"]) == 0
+    rows = json.loads(out.read_text())["rows"]
+    modes = [row["system"] for row in rows if row["version"].startswith("NumPack")]
+    assert modes == [f"numpack {mode}" for mode in compare.MODES]
 
 
 class _Forgetful(memory.System):
@@ -112,3 +125,7 @@ def test_ratios_and_bars_come_from_medians():
     table = report.markdown({"machine": compare.machine(), "skipped": [], "rows": [ours]})
     assert "| 12.00 | 10.00 - 20.00 | 1.20 | 0.25 | 8.0 | yes |" in table
     assert "NOT met: 1.1 of in-memory NumPy" in table
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", __file__]))
