@@ -223,15 +223,14 @@ absl::Status Store::CheckWritable() const {
 }
 
 absl::Status Store::Poison(absl::Status status) {
+  absl::Status poison(status.code(),
+                      absl::StrCat("an earlier write to ", backend_->Describe(),
+                                   " failed, reopen the store: ", status.message()));
+  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
+    poison.SetPayload(url, payload);
+  });
   absl::MutexLock lock(&mu_);
-  if (poisoned_.ok()) {
-    poisoned_ =
-        absl::Status(status.code(), absl::StrCat("an earlier write to ", backend_->Describe(),
-                                                 " failed, reopen the store: ", status.message()));
-    status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
-      poisoned_.SetPayload(url, payload);
-    });
-  }
+  if (poisoned_.ok()) poisoned_ = std::move(poison);
   return status;
 }
 
