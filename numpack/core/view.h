@@ -54,7 +54,7 @@ class View {
   View() : shape_({0}) {}
   // Takes `data` as an array of `shape`; their sizes must agree, else Save and its relatives refuse
   // the view.
-  View(absl::Span<T> data, Shape shape) : data_(data), shape_(std::move(shape)) {}
+  View(absl::Span<T> data, absl::Span<const int64_t> shape) : data_(data), shape_(shape.begin(), shape.end()) {}
   // From View<T> to View<const T>.
   template <typename U, typename = std::enable_if_t<std::is_same_v<const U, T>>>
   View(const View<U>& other)
@@ -79,13 +79,13 @@ class View {
 // A typed view of a container's elements (std::vector, std::array, absl::Span, ...): one axis, or
 // `shape`.
 template <typename Container>
-auto MakeView(Container& values, Shape shape) {
+auto MakeView(Container& values, absl::Span<const int64_t> shape) {
   using T = std::remove_pointer_t<decltype(values.data())>;
-  return View<T>(absl::Span<T>(values.data(), values.size()), std::move(shape));
+  return View<T>(absl::Span<T>(values.data(), values.size()), shape);
 }
 template <typename Container>
 auto MakeView(Container& values) {
-  return MakeView(values, Shape{static_cast<int64_t>(values.size())});
+  return MakeView(values, {static_cast<int64_t>(values.size())});
 }
 
 // Without the type. InvalidArgument when the view's elements do not fill its shape.

@@ -1,0 +1,141 @@
+// What numpack_test.cc does not reach: several changes in one transaction, and lazy arrays.
+#include "numpack/core/transaction.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "gtest/gtest.h"
+#include "numpack/backends/memory/memory_backend.h"
+#include "numpack/core/array_store.h"
+
+namespace numpack {
+namespace {
+
+#define ASSERT_OK(expression) ASSERT_EQ(absl::OkStatus(), (expression))
+
+std::vector<int32_t> Values(const absl::StatusOr<AnyArray>& array) {
+  EXPECT_EQ(array.status(), absl::OkStatus());
+  const auto typed = array->As<const int32_t>();
+  return std::vector<int32_t>(typed->begin(), typed->end());
+}
+
+class TransactionTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    store_ = std::make_unique<ArrayStore>(*ArrayStore::Open(NewMemoryBackend()));
+    std::vector<int32_t> values(20);
+    std::iota(values.begin(), values.end(), 0);
+    ASSERT_OK(store_->Save("a", MakeView(values, {10, 2})));
+  }
+
+  std::unique_ptr<ArrayStore> store_;
+};
+
+TEST_F(TransactionTest, ReadersSeeTheStateBefore) {
+  auto transaction = store_->Begin();
+  ASSERT_OK(transaction->DropRows("a", {0}));
+  ASSERT_OK(transaction->Clone("a", "b"));
+  EXPECT_EQ(transaction->Info("a")->shape, (Shape{9, 2}));
+  EXPECT_EQ(store_->Info("a")->shape, (Shape{10, 2}));
+  EXPECT_FALSE(store_->Contains("b"));
+  ASSERT_OK(transaction->Commit());
+  EXPECT_EQ(store_->Info("b")->shape, (Shape{9, 2}));
+  EXPECT_EQ(transaction->Remove("a").code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(TransactionTest, AFailingMethodChangesNothing) {
+  auto transaction = store_->Begin();
+  std::vector<int32_t> row = {1, 2};
+  const ArrayView view = *Erase(MakeView(row, {1, 2}));
+  EXPECT_EQ(transaction->ReplaceRows("a", {10}, view).code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(transaction->ReplaceRows("a", {-11}, view).code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(transaction->ReplaceRows("a", {1, 2}, view).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(transaction->Append("b", view).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(transaction->Clone("a", "a").code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(transaction->Rename("b", "c").code(), absl::StatusCode::kNotFound);
+  const uint64_t commits = store_->storage()->stats().commits;
+  ASSERT_OK(transaction->Commit());
+  EXPECT_EQ(store_->storage()->stats().commits, commits) << "nothing to publish, so no record";
+}
+
+TEST_F(TransactionTest, ZeroDimensionalArraysHaveNoRows) {
+  std::vector<int32_t> one = {1};
+  ASSERT_OK(store_->Save("scalar", MakeView(one, {})));
+  const ArrayView view = *Erase(MakeView(one));
+  EXPECT_EQ(store_->Append("scalar", view).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(store_->ReplaceRows("scalar", {0}, view).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(store_->DropRows("scalar", {0}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(store_->Lazy("scalar")->LoadRows({0}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Values(store_->Lazy("scalar")->View()), one);
+}
+
+TEST_F(TransactionTest, RowsWithoutBytes) {
+  std::vector<int32_t> none;
+  ASSERT_OK(store_->Save("thin", MakeView(none, {4, 0})));
+  ASSERT_OK(store_->DropRows("thin", {1}));
+  ASSERT_OK(store_->Append("thin", MakeView(none, {2, 0})));
+  ASSERT_OK(store_->ReplaceRows("thin", {0}, *Erase(MakeView(none, {1, 0}))));
+  EXPECT_EQ(store_->Info("thin")->shape, (Shape{5, 0}));
+  EXPECT_EQ(store_->Lazy("thin")->LoadRows({0, 4})->shape(), (Shape{2, 0}));
+}
+
+TEST_F(TransactionTest, DropAllRowsKeepsTheArray) {
+  auto transaction = store_->Begin();
+  ASSERT_OK(transaction->DropAllRows("a"));
+  ASSERT_OK(transaction->Commit());
+  EXPECT_EQ(store_->Info("a")->shape, (Shape{0, 2}));
+  std::vector<int32_t> row = {5, 6};
+  ASSERT_OK(store_->Append("a", MakeView(row, {1, 2})));
+  EXPECT_EQ(Values(store_->Load("a")), row);
+}
+
+TEST_F(TransactionTest, LazyRows) {
+  const auto lazy = store_->Lazy("a");
+  ASSERT_OK(lazy.status());
+  EXPECT_EQ(lazy->nbytes(), 80);
+  EXPECT_EQ(Values(lazy->ViewRows(2, 4)), (std::vector<int32_t>{4, 5, 6, 7}));
+  EXPECT_EQ(Values(lazy->ViewRows(10, 10)), std::vector<int32_t>());
+  EXPECT_EQ(lazy->ViewRows(4, 2).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(lazy->ViewRows(0, 11).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(Values(lazy->LoadRows({-1, 0, 0})), (std::vector<int32_t>{18, 19, 0, 1, 0, 1}));
+  EXPECT_EQ(lazy->LoadRows({10}).status().code(), absl::StatusCode::kOutOfRange);
+  const auto view = lazy->View();
+  EXPECT_FALSE(view->writable());
+}
+
+// Against std::vector.
+TEST_F(TransactionTest, RandomRowOperations) {
+  std::mt19937 random(1);
+  std::vector<int32_t> model(20);
+  std::iota(model.begin(), model.end(), 0);
+  for (int step = 0; step < 500; ++step) {
+    auto transaction = store_->Begin();
+    for (int i = 0; i < 3; ++i) {
+      const auto rows = static_cast<int64_t>(model.size() / 2);
+      std::vector<int32_t> values = {static_cast<int32_t>(random()), static_cast<int32_t>(random())};
+      const ArrayView view = *Erase(MakeView(values, {1, 2}));
+      const int64_t row = rows == 0 ? 0 : static_cast<int64_t>(random() % static_cast<uint64_t>(rows));
+      if (random() % 3 == 0 || rows == 0) {
+        ASSERT_OK(transaction->Append("a", view));
+        model.insert(model.end(), values.begin(), values.end());
+      } else if (random() % 2 == 0) {
+        ASSERT_OK(transaction->ReplaceRows("a", {row - rows}, view));
+        std::copy(values.begin(), values.end(), model.begin() + 2 * row);
+      } else {
+        ASSERT_OK(transaction->DropRows("a", {row}));
+        model.erase(model.begin() + 2 * row, model.begin() + 2 * row + 2);
+      }
+    }
+    ASSERT_OK(transaction->Commit());
+    ASSERT_EQ(Values(store_->Load("a")), model);
+  }
+}
+
+}  // namespace
+}  // namespace numpack
