@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "gtest/gtest.h"
 #include "numpack/base/codec.h"
+#include "numpack/storage/record.h"
 
 namespace numpack::storage {
 namespace {
@@ -90,6 +92,25 @@ TEST(LogPayload, LaterVersionsAskForANewerProgram) {
   std::string bytes = Encode(CheckpointPayload{});
   bytes[4] = 2;
   EXPECT_EQ(DecodeCheckpoint(bytes).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// The worked example of docs/format.md.
+TEST(LogPayload, WorkedExample) {
+  CommitPayload payload;
+  EntryRecord entry;
+  entry.name = "w";
+  entry.metadata = "meta";
+  entry.length = 12;
+  entry.extent = {1, 1, 0, 64, false};
+  payload.puts = {entry};
+  std::string bytes;
+  uint32_t previous = 0x11223344;
+  ASSERT_EQ(AppendRecord(RecordKind::kCommit, 5, Encode(payload), &previous, &bytes), absl::OkStatus());
+  EXPECT_EQ(absl::BytesToHexString(bytes),
+            "68000000020000000500000000000000443322113d000000fb39a8a8c3d2a7b1"
+            "00000000010000000100000077040000006d6574610c00000000000000000000"
+            "0001000000000000000100000000000000000000004000000000000000000000"
+            "a7f24eb0b7a69ce5");
 }
 
 }  // namespace
