@@ -223,12 +223,10 @@ absl::Status Store::CheckWritable() const {
 }
 
 absl::Status Store::Poison(absl::Status status) {
-  absl::Status poison(status.code(),
-                      absl::StrCat("an earlier write to ", backend_->Describe(),
-                                   " failed, reopen the store: ", status.message()));
-  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
-    poison.SetPayload(url, payload);
-  });
+  absl::Status poison(status.code(), absl::StrCat("an earlier write to ", backend_->Describe(),
+                                                  " failed, reopen the store: ", status.message()));
+  status.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { poison.SetPayload(url, payload); });
   absl::MutexLock lock(&mu_);
   if (poisoned_.ok()) poisoned_ = std::move(poison);
   return status;
