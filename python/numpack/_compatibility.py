@@ -1,6 +1,6 @@
-"""Keeps programs for NumPack 0.7 running on NumPy 2.
+"""Keeps programs for NumPack 0.7 running on every NumPy.
 
-Such programs call ``np.issubdtype(dtype, (np.integer, np.bool_))``, which NumPy 2 rejects. When a
+Such programs call ``np.issubdtype(dtype, (np.integer, np.bool_))``, which NumPy rejects. When a
 probe finds it rejected, importing numpack replaces ``np.issubdtype`` by a function that answers
 True if any member of the tuple matches. All other calls go to NumPy's own function unchanged.
 """
@@ -8,16 +8,19 @@ True if any member of the tuple matches. All other calls go to NumPy's own funct
 from __future__ import annotations
 
 import functools
+import warnings
 from typing import Any
 
 import numpy as np
 
 
 def _accepts_tuples() -> bool:
-    try:
-        return bool(np.issubdtype(np.int32, (np.integer, np.bool_)))  # type: ignore[arg-type]
-    except TypeError:
-        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return bool(np.issubdtype(np.int32, (np.integer, np.bool_)))  # type: ignore[arg-type]
+        except (TypeError, ValueError):  # of NumPy 2, of NumPy 1
+            return False
 
 
 def install() -> None:
