@@ -32,5 +32,5 @@ say "update loops: load, *= 1.1, save"
 
 say "single calls of the C++ library"
 "$(bazel "${startup[@]}" info --noshow_progress bazel-bin)/bench/store_bench" \
-  --benchmark_min_time=$min_time --benchmark_counters_tabular=true \
+  --benchmark_min_time=$min_time \
   --benchmark_out=build/bench/store_bench.json --benchmark_out_format=json

@@ -123,7 +123,7 @@ def test_ratios_and_bars_come_from_medians():
         {"against": "in-memory NumPy", "bar": 1.1, "met": False},
     ]
     table = report.markdown({"machine": compare.machine(), "skipped": [], "rows": [ours]})
-    assert "| 12.00 | 10.00 - 20.00 | 1.20 | 0.25 | 8.0 | yes |" in table
+    assert "| 12.00 | 10.00 - 20.00 | 1.20 (1.11) | 0.25 (0.21) | 8.0 | yes |" in table
     assert "NOT met: 1.1 of in-memory NumPy" in table
 
 

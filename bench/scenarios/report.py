@@ -37,15 +37,16 @@ def rows(results):
             }
         )
     for row in found:
-        row["ratios"] = _ratios(row, found)
+        row["ratios"] = _ratios(row, found, "median_ms")
+        row["ratios_of_minima"] = _ratios(row, found, "min_ms")
         row["bars"] = _bars(row)
     return found
 
 
-def _ratios(row, others):
-    """{reference: median of this system divided by that of the reference}."""
+def _ratios(row, others, figure):
+    """{reference: figure of this system divided by that of the reference}."""
     return {
-        other["system"]: row["median_ms"] / other["median_ms"]
+        other["system"]: row[figure] / other[figure]
         for other in others
         if other["scenario"] == row["scenario"] and other is not row
     }
@@ -63,12 +64,13 @@ def _bars(row):
 
 
 def _same_mode_of_old(row):
-    mode = row["system"].rsplit(" ", 1)[-1]
-    return row["ratios"].get(f"{OLD} {mode}")
+    return f"{OLD} " + row["system"].rsplit(" ", 1)[-1]
 
 
-def _number(value, text):
-    return "" if value is None else text.format(value)
+def _ratio_text(row, reference):
+    if reference not in row["ratios"]:
+        return ""
+    return f"{row['ratios'][reference]:.2f} ({row['ratios_of_minima'][reference]:.2f})"
 
 
 def _bar_text(row):
@@ -85,9 +87,9 @@ def _row_text(row):
         row["system"],
         f"{row['median_ms']:.2f}",
         f"{row['min_ms']:.2f} - {row['max_ms']:.2f}",
-        _number(row["ratios"].get(MEMORY), "{:.2f}"),
-        _number(_same_mode_of_old(row), "{:.2f}"),
-        _number(None if peak is None else max(peak, 0) / 1e6, "{:.1f}"),
+        _ratio_text(row, MEMORY),
+        _ratio_text(row, _same_mode_of_old(row)),
+        "" if peak is None else f"{max(peak, 0) / 1e6:.1f}",
         "yes" if row["verified"] else "**NO**",
         _bar_text(row),
     ]
@@ -106,6 +108,8 @@ def markdown(figures):
         f"{machine['cpus']} x {machine['cpu']}, {machine['system']}, Python {machine['python']}; "
         + ", ".join(versions)
         + ".",
+        "Ratios are those of the medians, in brackets those of the minima. At the end of its loop the "
+        "writable mode of either NumPack waits for the disk; nothing else here does.",
         *(f"Skipped: {what}." for what in figures["skipped"]),
         "",
     ]
