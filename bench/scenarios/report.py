@@ -108,8 +108,8 @@ def markdown(figures):
         f"{machine['cpus']} x {machine['cpu']}, {machine['system']}, Python {machine['python']}; "
         + ", ".join(versions)
         + ".",
-        "Ratios are those of the medians, in brackets those of the minima. At the end of its loop the "
-        "writable mode of either NumPack waits for the disk; nothing else here does.",
+        "Ratios are those of the medians, in brackets those of the minima. At the end of its loop "
+        "the writable mode of either NumPack waits for the disk; nothing else here does.",
         *(f"Skipped: {what}." for what in figures["skipped"]),
         "",
     ]
