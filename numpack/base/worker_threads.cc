@@ -267,7 +267,7 @@ class WorkerThreads::Team {
   }
 
   const uint32_t generation_;
-  const Team* const predecessor_;  // kept so that leak checkers can reach it
+  [[maybe_unused]] const Team* const predecessor_;  // kept so that leak checkers can reach it
   Gate gate_;
   std::atomic<bool> busy_{false};  // held by the caller of the running loop
   std::atomic<bool> stopping_{false};
