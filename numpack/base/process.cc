@@ -3,17 +3,37 @@
 #if defined(_WIN32)
 #include <process.h>
 #else
+#include <pthread.h>
 #include <unistd.h>
+
+#include <atomic>
 #endif
 
 namespace numpack {
 
-uint64_t ProcessId() {
 #if defined(_WIN32)
-  return static_cast<uint64_t>(_getpid());
+
+uint64_t ProcessId() { return static_cast<uint64_t>(_getpid()); }
+
+uint32_t ForkCount() { return 0; }
+
 #else
-  return static_cast<uint64_t>(getpid());
-#endif
+
+namespace {
+
+std::atomic<uint32_t> forks{0};
+
+}  // namespace
+
+uint64_t ProcessId() { return static_cast<uint64_t>(getpid()); }
+
+uint32_t ForkCount() {
+  static const int registered =
+      pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+  static_cast<void>(registered);
+  return forks.load(std::memory_order_relaxed);
 }
+
+#endif
 
 }  // namespace numpack

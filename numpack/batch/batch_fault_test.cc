@@ -1,4 +1,5 @@
-// A batch whose flush fails, at every backend call: the error names what failed, and nothing is published.
+// A batch whose flush fails, at every backend call: the error names what failed, and nothing is
+// published.
 #include <memory>
 #include <string>
 #include <vector>

@@ -21,7 +21,9 @@ TEST(ArrayMetadata, RoundTrip) {
 TEST(ArrayMetadata, HostileBytesAreRefused) {
   const std::string good = EncodeMetadata({DType::kInt16, {3, 5}, 30, 1});
   for (size_t cut = 0; cut < good.size(); ++cut) {
-    EXPECT_EQ(DecodeMetadata(std::string(good.data(), cut)).status().code(), absl::StatusCode::kDataLoss) << cut;
+    EXPECT_EQ(DecodeMetadata(std::string(good.data(), cut)).status().code(),
+              absl::StatusCode::kDataLoss)
+        << cut;
   }
   EXPECT_EQ(DecodeMetadata(good + "x").status().code(), absl::StatusCode::kDataLoss);
   const auto with = [&](size_t at, char value) {
@@ -40,7 +42,8 @@ TEST(ArrayMetadata, TimesGrow) {
   const int64_t first = NowMicros();
   const int64_t second = NowMicros();
   EXPECT_GT(second, first);
-  EXPECT_GT(DecodeMetadata(*TouchMetadata(EncodeMetadata({DType::kInt8, {}, 1, 0})))->modified_us, second);
+  EXPECT_GT(DecodeMetadata(*TouchMetadata(EncodeMetadata({DType::kInt8, {}, 1, 0})))->modified_us,
+            second);
 }
 
 }  // namespace

@@ -71,7 +71,8 @@ TEST_F(TransactionTest, ZeroDimensionalArraysHaveNoRows) {
   EXPECT_EQ(store_->Append("scalar", view).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(store_->ReplaceRows("scalar", {0}, view).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(store_->DropRows("scalar", {0}).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(store_->Lazy("scalar")->LoadRows({0}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(store_->Lazy("scalar")->LoadRows({0}).status().code(),
+            absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Values(store_->Lazy("scalar")->View()), one);
 }
 
@@ -118,9 +119,11 @@ TEST_F(TransactionTest, RandomRowOperations) {
     auto transaction = store_->Begin();
     for (int i = 0; i < 3; ++i) {
       const auto rows = static_cast<int64_t>(model.size() / 2);
-      std::vector<int32_t> values = {static_cast<int32_t>(random()), static_cast<int32_t>(random())};
+      std::vector<int32_t> values = {static_cast<int32_t>(random()),
+                                     static_cast<int32_t>(random())};
       const ArrayView view = *Erase(MakeView(values, {1, 2}));
-      const int64_t row = rows == 0 ? 0 : static_cast<int64_t>(random() % static_cast<uint64_t>(rows));
+      const int64_t row =
+          rows == 0 ? 0 : static_cast<int64_t>(random() % static_cast<uint64_t>(rows));
       if (random() % 3 == 0 || rows == 0) {
         ASSERT_OK(transaction->Append("a", view));
         model.insert(model.end(), values.begin(), values.end());

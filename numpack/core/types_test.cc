@@ -45,7 +45,8 @@ TEST(Shape, CountsAndRefusesWhatDoesNotFit) {
   EXPECT_EQ(*CountElements({kMax}, DType::kInt8), kMax);
   EXPECT_FALSE(CountElements({kMax}, DType::kInt16).ok());
   EXPECT_FALSE(CountElements({int64_t{1} << 32, int64_t{1} << 32}, DType::kInt8).ok());
-  EXPECT_FALSE(CountElements({0, int64_t{1} << 32, int64_t{1} << 32}, DType::kInt8).ok()) << "strides would overflow";
+  EXPECT_FALSE(CountElements({0, int64_t{1} << 32, int64_t{1} << 32}, DType::kInt8).ok())
+      << "strides would overflow";
   EXPECT_FALSE(CountElements({-1}, DType::kInt8).ok());
   EXPECT_TRUE(CountElements(Shape(kMaxRank, 1), DType::kInt8).ok());
   EXPECT_FALSE(CountElements(Shape(kMaxRank + 1, 1), DType::kInt8).ok());
@@ -93,7 +94,8 @@ void CheckCopies() {
       const std::byte* start = view.data;
       for (int axis = 0; axis < 3; ++axis) {
         const int from = order[axis];
-        view.shape[axis] = (kAxes[from] + (step < 0 ? -step : step) - 1) / (step < 0 ? -step : step);
+        view.shape[axis] =
+            (kAxes[from] + (step < 0 ? -step : step) - 1) / (step < 0 ? -step : step);
         view.strides[axis] = whole.strides[from] * step;
         if (step < 0) start += whole.strides[from] * (kAxes[from] - 1);
       }
@@ -101,7 +103,8 @@ void CheckCopies() {
       for (int64_t i = 0; i < view.shape[0]; ++i) {
         for (int64_t j = 0; j < view.shape[1]; ++j) {
           for (int64_t k = 0; k < view.shape[2]; ++k) {
-            const std::byte* at = view.data + i * view.strides[0] + j * view.strides[1] + k * view.strides[2];
+            const std::byte* at =
+                view.data + i * view.strides[0] + j * view.strides[1] + k * view.strides[2];
             expected.push_back(*reinterpret_cast<const T*>(at));
           }
         }
@@ -150,7 +153,8 @@ TEST(Array, TypesAndWritabilityAreChecked) {
 }
 
 TEST(Array, MemoryThatIsNotThereIsAnError) {
-  EXPECT_EQ(NewHeapArray(DType::kInt8, {int64_t{1} << 62}).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(NewHeapArray(DType::kInt8, {int64_t{1} << 62}).status().code(),
+            absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(NewHeapArray(DType::kInt8, {-1}).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(NewHeapArray(DType::kInt8, {0, 3})->nbytes(), 0);
 }

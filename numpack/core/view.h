@@ -54,7 +54,8 @@ class View {
   View() : shape_({0}) {}
   // Takes `data` as an array of `shape`; their sizes must agree, else Save and its relatives refuse
   // the view.
-  View(absl::Span<T> data, absl::Span<const int64_t> shape) : data_(data), shape_(shape.begin(), shape.end()) {}
+  View(absl::Span<T> data, absl::Span<const int64_t> shape)
+      : data_(data), shape_(shape.begin(), shape.end()) {}
   // From View<T> to View<const T>.
   template <typename U, typename = std::enable_if_t<std::is_same_v<const U, T>>>
   View(const View<U>& other)

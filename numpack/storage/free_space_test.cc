@@ -81,7 +81,8 @@ TEST(FreeSpace, RandomRunAgainstAModel) {
       held.push_back(*range);
     } else {
       std::swap(held[random() % held.size()], held.back());
-      for (uint64_t i = 0; i < held.back().length / 64; ++i) taken[held.back().offset / 64 + i] = false;
+      for (uint64_t i = 0; i < held.back().length / 64; ++i)
+        taken[held.back().offset / 64 + i] = false;
       free.Add(held.back());
       held.pop_back();
     }

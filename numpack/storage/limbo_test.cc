@@ -41,7 +41,8 @@ TEST_F(LimboTest, WhatTheSealedBarrierNamesWaitsForTheNextSeal) {
   EXPECT_TRUE(limbo_.Add(Make(9, 11)));
   EXPECT_TRUE(limbo_.Collect().empty());
   limbo_.Barrier(20);
-  EXPECT_TRUE(limbo_.Collect().empty()) << "until the barrier is sealed, a power loss can go back behind it";
+  EXPECT_TRUE(limbo_.Collect().empty())
+      << "until the barrier is sealed, a power loss can go back behind it";
   limbo_.Sealed();
   EXPECT_EQ(limbo_.Collect().size(), 1u);
 }

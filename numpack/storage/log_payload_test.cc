@@ -46,7 +46,8 @@ TEST(LogPayload, CommitRoundTrip) {
 template <typename Decode>
 void ExpectExactLength(const std::string& bytes, Decode decode) {
   for (size_t cut = 0; cut < bytes.size(); ++cut) {
-    const std::string copy(bytes.data(), cut);  // an exact allocation: sanitizers see any byte too far
+    const std::string copy(bytes.data(),
+                           cut);  // an exact allocation: sanitizers see any byte too far
     EXPECT_EQ(decode(copy).status().code(), absl::StatusCode::kDataLoss) << cut;
   }
   EXPECT_EQ(decode(bytes + '\0').status().code(), absl::StatusCode::kDataLoss);
@@ -105,7 +106,8 @@ TEST(LogPayload, WorkedExample) {
   payload.puts = {entry};
   std::string bytes;
   uint32_t previous = 0x11223344;
-  ASSERT_EQ(AppendRecord(RecordKind::kCommit, 5, Encode(payload), &previous, &bytes), absl::OkStatus());
+  ASSERT_EQ(AppendRecord(RecordKind::kCommit, 5, Encode(payload), &previous, &bytes),
+            absl::OkStatus());
   EXPECT_EQ(absl::BytesToHexString(bytes),
             "68000000020000000500000000000000443322113d000000fb39a8a8c3d2a7b1"
             "00000000010000000100000077040000006d6574610c00000000000000000000"

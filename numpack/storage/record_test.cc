@@ -20,7 +20,8 @@ Log ThreeRecords() {
   const std::vector<std::string> payloads = {"first", "", std::string(40, 'x')};
   uint64_t generation = 7;
   for (const std::string& payload : payloads) {
-    EXPECT_EQ(AppendRecord(RecordKind::kCommit, generation++, payload, &previous, &log.bytes), absl::OkStatus());
+    EXPECT_EQ(AppendRecord(RecordKind::kCommit, generation++, payload, &previous, &log.bytes),
+              absl::OkStatus());
     log.ends.push_back(log.bytes.size());
   }
   return log;
@@ -58,17 +59,17 @@ TEST(Record, BytesAreAsDocumented) {
   uint32_t previous = 0x01020304;
   ASSERT_EQ(AppendRecord(RecordKind::kSeal, 5, "", &previous, &bytes), absl::OkStatus());
   ASSERT_EQ(bytes.size(), kRecordHeaderBytes + kRecordTrailerBytes);
-  EXPECT_EQ(bytes.substr(0, 20),
-            std::string("\x28\0\0\0"
-                        "\x07\0\0\0"
-                        "\x05\0\0\0\0\0\0\0"
-                        "\x04\x03\x02\x01",
-                        20));
+  EXPECT_EQ(bytes.substr(0, 20), std::string("\x28\0\0\0"
+                                             "\x07\0\0\0"
+                                             "\x05\0\0\0\0\0\0\0"
+                                             "\x04\x03\x02\x01",
+                                             20));
   EXPECT_EQ(bytes.substr(28, 4), "\xC3\xD2\xA7\xB1");
   EXPECT_EQ(bytes.substr(36, 4), "\xB7\xA6\x9C\xE5");
 }
 
-// A write that stopped anywhere, in a file that was zero before, is recognized, and the records before it stay.
+// A write that stopped anywhere, in a file that was zero before, is recognized, and the records
+// before it stay.
 TEST(Record, EveryCutIsTornOrClean) {
   const Log log = ThreeRecords();
   for (size_t cut = 0; cut <= log.bytes.size(); ++cut) {
@@ -83,7 +84,8 @@ TEST(Record, EveryCutIsTornOrClean) {
   }
 }
 
-// Except in the last record, where damage can look like an unfinished write, it is never taken for one.
+// Except in the last record, where damage can look like an unfinished write, it is never taken for
+// one.
 TEST(Record, NoFlippedBitPasses) {
   const Log log = ThreeRecords();
   for (size_t bit = 0; bit < log.bytes.size() * 8; ++bit) {

@@ -191,6 +191,7 @@ absl::Status Store::CheckNothingIsLost() {
 }
 
 absl::Status Store::CloseHandle() {
+  if (IsForeign()) return absl::OkStatus();  // the parent's to close
   {
     absl::MutexLock lock(&mu_);
     if (--handles_ > 0 || abandoned_) return absl::OkStatus();
@@ -209,6 +210,11 @@ void Store::Abandon() {
 }
 
 absl::Status Store::CheckReadable() const {
+  if (IsForeign()) {  // before any lock: a thread that the child does not have may have held it
+    return absl::FailedPreconditionError(
+        absl::StrCat(backend_->Describe(),
+                     " was opened before this process was forked: open it again in the child"));
+  }
   absl::MutexLock lock(&mu_);
   if (!abandoned_) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(

@@ -35,6 +35,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "numpack/backends/backend.h"
+#include "numpack/base/process.h"
 #include "numpack/storage/catalogue.h"
 #include "numpack/storage/commit_log.h"
 #include "numpack/storage/limbo.h"
@@ -120,6 +121,9 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::Status CheckNothingIsLost();
   void RaiseDurability(Durability durability);
 
+  // Whether this process is a child of the one that opened the store. Its copy of the state goes
+  // stale at once, and must neither be written nor be read.
+  bool IsForeign() const { return ForkCount() != fork_count_; }
   // OK unless abandoned, or, for changes, unless a sync has failed.
   absl::Status CheckReadable() const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status CheckWritable() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -149,6 +153,7 @@ class Store : public std::enable_shared_from_this<Store> {
 
   const std::shared_ptr<Backend> backend_;
   const absl::Duration lock_wait_;
+  const uint32_t fork_count_ = ForkCount();  // of the process that opened the store
   std::atomic<Durability> durability_;
   std::unique_ptr<File> lock_file_;
   // What extents report to; outlives the store in them.

@@ -1,5 +1,5 @@
-// Every backend call of every operation fails once: the state is then the old or the new one, in this process and
-// after a kill, and no space is lost.
+// Every backend call of every operation fails once: the state is then the old or the new one, in
+// this process and after a kill, and no space is lost.
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,10 +33,14 @@ const std::string& Large() {
 
 std::vector<Case> Cases() {
   return {
-      {"PutSmall", [](Store& s) { return PutBytes(s, "a", "new"); }, [](Contents& c) { c["a"] = "new"; }},
-      {"PutLarge", [](Store& s) { return PutBytes(s, "n", Large()); }, [](Contents& c) { c["n"] = Large(); }},
-      {"AppendSmall", [](Store& s) { return AppendBytes(s, "a", "more"); }, [](Contents& c) { c["a"] += "more"; }},
-      {"AppendLarge", [](Store& s) { return AppendBytes(s, "l", Large()); }, [](Contents& c) { c["l"] += Large(); }},
+      {"PutSmall", [](Store& s) { return PutBytes(s, "a", "new"); },
+       [](Contents& c) { c["a"] = "new"; }},
+      {"PutLarge", [](Store& s) { return PutBytes(s, "n", Large()); },
+       [](Contents& c) { c["n"] = Large(); }},
+      {"AppendSmall", [](Store& s) { return AppendBytes(s, "a", "more"); },
+       [](Contents& c) { c["a"] += "more"; }},
+      {"AppendLarge", [](Store& s) { return AppendBytes(s, "l", Large()); },
+       [](Contents& c) { c["l"] += Large(); }},
       {"Remove", [](Store& s) { return RemoveName(s, "a"); }, [](Contents& c) { c.erase("a"); }},
       {"Flush",
        [](Store& s) {
@@ -52,8 +56,9 @@ std::vector<Case> Cases() {
          absl::Status status = transaction->Remove("a");
          auto extent = transaction->Allocate(Large().size());
          if (!extent.ok()) return extent.status();
-         status.Update(extent->Write(0, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(Large().data()),
-                                                            Large().size())));
+         status.Update(extent->Write(
+             0, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(Large().data()),
+                                    Large().size())));
          status.Update(transaction->Put("b", *std::move(extent), ""));
          if (!status.ok()) return status;
          return transaction->Commit();
@@ -115,7 +120,8 @@ TEST_P(StoreFaultTest, OldOrNew) {
 
 std::string TestName(const testing::TestParamInfo<StoreFaultTest::ParamType>& info) {
   const auto& [index, kind, stays] = info.param;
-  return absl::StrCat(Cases()[index].name, kind == FaultKind::kShortWrite ? "ShortWrite" : "", stays ? "Stays" : "Once");
+  return absl::StrCat(Cases()[index].name, kind == FaultKind::kShortWrite ? "ShortWrite" : "",
+                      stays ? "Stays" : "Once");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, StoreFaultTest,

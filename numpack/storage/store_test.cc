@@ -1,4 +1,5 @@
-// The store over a memory backend: commits, what a killed process leaves, damage, and restarts of the machine.
+// The store over a memory backend: commits, what a killed process leaves, damage, and restarts of
+// the machine.
 #include "numpack/storage/store.h"
 
 #include <memory>
@@ -104,7 +105,8 @@ TEST_F(StoreTest, PinnedBytesDoNotChange) {
   for (const std::byte byte : view->bytes) ASSERT_EQ(byte, std::byte{'a'});
 }
 
-// Saving one array again and again needs three extents: the current one, the one of the last barrier, the next one.
+// Saving one array again and again needs three extents: the current one, the one of the last
+// barrier, the next one.
 TEST_F(StoreTest, SpaceIsUsedAgain) {
   const std::string bytes(1'000'000, 'x');
   for (int i = 0; i < 50; ++i) {
@@ -156,7 +158,8 @@ TEST_F(StoreTest, DamageIsAnErrorAndNothingIsTouched) {
       // In another boot, what follows the last seal does not count, damaged or not.
       const bool in_last_seal = at >= end - 40;
       if (in_last_seal && boot == kOtherBoot) continue;
-      ASSERT_EQ(store.status().code(), absl::StatusCode::kDataLoss) << at << " " << boot << store.status();
+      ASSERT_EQ(store.status().code(), absl::StatusCode::kDataLoss)
+          << at << " " << boot << store.status();
       EXPECT_TRUE(absl::StrContains(store.status().message(), "log.1"));
       auto after = ReadAllFiles(*damaged);
       after["writer.lock"] = before.at("writer.lock");  // who looked
@@ -171,13 +174,16 @@ TEST_F(StoreTest, MissingAndShortFilesAreErrors) {
   for (const std::string name : {"segment.1", "segment.2", "log.1"}) {
     auto missing = CopyOf(*backend_, kBoot);
     ASSERT_OK(missing->Remove(name));
-    EXPECT_EQ(Store::Open(missing, StoreOptions{}).status().code(), absl::StatusCode::kDataLoss) << name;
+    EXPECT_EQ(Store::Open(missing, StoreOptions{}).status().code(), absl::StatusCode::kDataLoss)
+        << name;
     auto shorter = CopyOf(*backend_, kBoot);
     WriteFile(*shorter, name, ReadFile(*shorter, name).substr(0, 1));
-    EXPECT_EQ(Store::Open(shorter, StoreOptions{}).status().code(), absl::StatusCode::kDataLoss) << name;
+    EXPECT_EQ(Store::Open(shorter, StoreOptions{}).status().code(), absl::StatusCode::kDataLoss)
+        << name;
     auto empty = CopyOf(*backend_, kBoot);
     WriteFile(*empty, name, "");
-    EXPECT_EQ(Store::Open(empty, StoreOptions{}).status().code(), absl::StatusCode::kDataLoss) << name;
+    EXPECT_EQ(Store::Open(empty, StoreOptions{}).status().code(), absl::StatusCode::kDataLoss)
+        << name;
   }
 }
 
@@ -223,7 +229,8 @@ TEST_F(StoreTest, AfterARestartNothingIsAppendedBehindAnUntrustedTail) {
   EXPECT_EQ(ReadAllFiles(*restarted).count("log.1"), 0u);
   EXPECT_EQ(ReadAllFiles(*restarted).count("log.2"), 1u);
   ASSERT_OK(PutBytes(*store, "b", "new"));
-  EXPECT_EQ(AllContents(*Open(CopyOf(*restarted, kOtherBoot))), (Contents{{"a", "first"}, {"b", "new"}}));
+  EXPECT_EQ(AllContents(*Open(CopyOf(*restarted, kOtherBoot))),
+            (Contents{{"a", "first"}, {"b", "new"}}));
 }
 
 // The bytes that the last barrier names are not written over before the next one is sealed.
@@ -248,7 +255,8 @@ TEST_F(StoreTest, AnUnfinishedNewLogDoesNotCount) {
 }
 
 TEST_F(StoreTest, TheLogIsLeftWhenItHasGrown) {
-  for (int i = 0; i < 12'000; ++i) ASSERT_OK(PutBytes(*store_, absl::StrCat(i % 10), absl::StrCat(i)));
+  for (int i = 0; i < 12'000; ++i)
+    ASSERT_OK(PutBytes(*store_, absl::StrCat(i % 10), absl::StrCat(i)));
   EXPECT_LT(store_->stats().log_bytes, uint64_t{2} << 20);
   EXPECT_EQ(ReadAllFiles(*backend_).count("log.1"), 0u);
   EXPECT_EQ(AfterKill(), AllContents(*store_));

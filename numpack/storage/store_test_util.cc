@@ -80,8 +80,9 @@ std::string ReadFile(Backend& backend, absl::string_view name) {
   auto file = backend.Open(name, OpenMode::kReadOnly);
   EXPECT_EQ(file.status(), absl::OkStatus());
   std::string bytes((*file)->Size().value_or(0), '\0');
-  EXPECT_EQ((*file)->ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(bytes.data()), bytes.size())),
-            absl::OkStatus());
+  EXPECT_EQ(
+      (*file)->ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(bytes.data()), bytes.size())),
+      absl::OkStatus());
   return bytes;
 }
 

@@ -1,4 +1,5 @@
-// For tests of the store: short ways to put and read byte strings, and to copy what a killed process leaves.
+// For tests of the store: short ways to put and read byte strings, and to copy what a killed
+// process leaves.
 #ifndef NUMPACK_STORAGE_STORE_TEST_UTIL_H_
 #define NUMPACK_STORAGE_STORE_TEST_UTIL_H_
 
@@ -30,7 +31,8 @@ std::map<std::string, std::string> ReadAllFiles(Backend& backend);
 // Hands everything on, but for the boot identity, which can be chosen.
 std::shared_ptr<Backend> WithBootId(std::shared_ptr<Backend> inner, std::string boot_id);
 
-// A memory backend with the files of `from` as they are now: what is left when a process is killed at this moment.
+// A memory backend with the files of `from` as they are now: what is left when a process is killed
+// at this moment.
 std::shared_ptr<Backend> CopyOf(Backend& from, const std::string& boot_id);
 
 }  // namespace numpack::storage
