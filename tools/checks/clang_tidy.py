@@ -30,7 +30,7 @@ def bazel(*args):
     ).stdout
 
 
-def compile_commands():
+def compile_commands(output_base):
     """{source: flags} of our sources, as the everyday configuration compiles them."""
     graph = json.loads(
         bazel("aquery", "--noshow_progress", "--output=jsonproto", 'mnemonic("CppCompile", //...)')
@@ -42,12 +42,12 @@ def compile_commands():
             continue
         source = arguments[arguments.index("-c") + 1]
         if OURS.match(source):
-            commands.setdefault(source, clean(arguments[1:]))
+            commands.setdefault(source, clean(arguments[1:], output_base))
     return commands
 
 
-def clean(arguments):
-    """Flags without outputs and without what clang 14 does not know."""
+def clean(arguments, output_base):
+    """Flags for the top of the tree: without outputs, without what clang 14 does not know."""
     kept, skip = [], False
     for argument in arguments:
         if skip:
@@ -59,36 +59,31 @@ def clean(arguments):
         ):
             continue
         else:
-            kept.append(argument)
+            kept.append(re.sub(r"^(-I)?(?=external/)", rf"\1{output_base}/", argument))
     # Release builds leave assert() out; the checks should see it.
     return [*kept, "-UNDEBUG", "-Wno-unknown-warning-option"]
 
 
-def fingerprint(source, flags, execroot, config):
+def fingerprint(source, flags, config):
     """Hash of all that the check of SOURCE depends on; None if it does not compile."""
-    listing = subprocess.run(
-        ["clang++-14", *flags, "-M", source], cwd=execroot, capture_output=True, text=True
-    )
+    listing = subprocess.run(["clang++-14", *flags, "-M", source], capture_output=True, text=True)
     if listing.returncode:
         return None
     digest = hashlib.sha256(config + "\0".join(flags).encode())
     for name in listing.stdout.replace("\\\n", " ").split()[1:]:
-        path = pathlib.Path(execroot, name)
         # Compilers' and libraries' headers change with their packages only.
-        if path.exists() and not name.startswith("/"):
-            digest.update(path.read_bytes())
+        if not name.startswith("/"):
+            digest.update(pathlib.Path(name).read_bytes())
     return digest.hexdigest()
 
 
-def check(source, flags, execroot, config):
+def check(source, flags, config):
     """(source, report or None when clean)."""
-    print_ = fingerprint(source, flags, execroot, config)
+    print_ = fingerprint(source, flags, config)
     stamp = CACHE / print_ if print_ else None
     if stamp and stamp.exists():
         return source, None
-    run = subprocess.run(
-        [TIDY, "--quiet", source, "--", *flags], cwd=execroot, capture_output=True, text=True
-    )
+    run = subprocess.run([TIDY, "--quiet", source, "--", *flags], capture_output=True, text=True)
     if run.returncode == 0:
         if stamp:
             stamp.touch()
@@ -104,18 +99,14 @@ def main():
     parser.add_argument("files", nargs="*")
     args = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
-    # The links to fetched libraries have to be there.
-    bazel("build", "--noshow_progress", "--symlink_prefix=/", "--keep_going", "//numpack/...")
-    execroot = bazel("info", "execution_root").strip()
-    commands = compile_commands()
+    commands = compile_commands(bazel("info", "output_base").strip())
     if args.files:
         commands = {source: flags for source, flags in commands.items() if source in args.files}
     config = pathlib.Path(".clang-tidy").read_bytes()
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         jobs = [
-            pool.submit(check, source, flags, execroot, config)
-            for source, flags in sorted(commands.items())
+            pool.submit(check, source, flags, config) for source, flags in sorted(commands.items())
         ]
         for job in concurrent.futures.as_completed(jobs):
             source, report = job.result()
