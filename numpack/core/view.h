@@ -58,8 +58,8 @@ class View {
       : data_(data), shape_(shape.begin(), shape.end()) {}
   // From View<T> to View<const T>.
   template <typename U, typename = std::enable_if_t<std::is_same_v<const U, T>>>
-  View(const View<U>& other)
-      : data_(other.span()), shape_(other.shape()) {}  // NOLINT: implicit by intent
+  // NOLINTNEXTLINE(google-explicit-constructor): implicit by intent
+  View(const View<U>& other) : data_(other.span()), shape_(other.shape()) {}
 
   T* data() const { return data_.data(); }
   size_t size() const { return data_.size(); }
