@@ -123,6 +123,9 @@ class NumPack(_native.Store):
         self.close()
         return False
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a NumPack handle cannot be copied or pickled; open the path again")
+
     def __repr__(self) -> str:
         if self.is_closed:
             return f"NumPack({self._filename}, status=closed)"

@@ -1,13 +1,16 @@
 """Threads, processes, handles: rows Q."""
 
+import copy
+import pickle
 import shutil
 import threading
+import warnings
 
 import numpy as np
 import pytest
 
 from helpers import numbers, run_python, same
-from numpack import NumPack
+from numpack import LazyArray, NumPack
 
 
 def in_threads(count, work):
@@ -197,3 +200,55 @@ def test_many_loads_leak_nothing(npk):
     assert (
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
     )  # KiB; one array is 2,000
+
+
+DAEMONS = """
+import sys, threading, time
+import numpy as np
+from numpack import NumPack
+npk = NumPack(sys.argv[1])
+npk.open()
+npk.save({"a": np.zeros(100_000)})
+batch = npk.batch_mode() if sys.argv[2] == "batch" else None
+if batch:
+    batch.__enter__()
+
+def work(i):
+    while True:
+        if i % 2:
+            npk.load("a")
+        else:
+            npk.save({f"b{i}": np.zeros(1000 * i)})
+
+for i in range(4):
+    threading.Thread(target=work, args=(i,), daemon=True).start()
+time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize("mode", ["normal", "batch"])
+def test_daemon_threads_at_interpreter_exit(path, mode):
+    for _ in range(5):
+        result = run_python(DAEMONS, path, mode)
+        assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_objects_that_were_never_made():
+    for use in (
+        lambda: NumPack.__new__(NumPack).load("a"),
+        lambda: NumPack.__new__(NumPack).is_opened,
+        lambda: NumPack.load(3, "a"),
+        lambda: LazyArray.__new__(LazyArray).shape,
+        lambda: repr(LazyArray.__new__(LazyArray)),
+    ):
+        with warnings.catch_warnings(), pytest.raises(TypeError):
+            warnings.simplefilter("ignore")
+            use()
+    with pytest.raises((TypeError, BufferError)):
+        memoryview(LazyArray.__new__(LazyArray))
+
+
+def test_handles_are_not_copied(npk):
+    for make in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError):
+            make(npk)

@@ -36,7 +36,8 @@ std::vector<NamedNdarray> NdarraysOf(nb::handle arrays) {
     if (name.empty()) Raise(absl::InvalidArgumentError("an array name must not be empty"));
     nb::object ndarray = CheckedNdarray(PyTuple_GET_ITEM(item.ptr(), 1), name);
     ArrayView view = ViewOf(ndarray);
-    result.push_back({std::string(name), std::move(ndarray), std::move(view)});
+    nb::object pin = Pin(ndarray);
+    result.push_back({std::string(name), std::move(ndarray), std::move(view), std::move(pin)});
   }
   return result;
 }

@@ -20,7 +20,8 @@ absl::string_view NameOf(nanobind::handle name);
 struct NamedNdarray {
   std::string name;
   nanobind::object ndarray;
-  ArrayView view;  // of `ndarray`
+  ArrayView view;        // of `ndarray`
+  nanobind::object pin;  // keeps its elements where they are (ndarray.h)
 };
 
 // The entries of `arrays`, all checked. ValueError unless it is a dict and its names are not empty

@@ -4,6 +4,7 @@
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
+#include "python/numpack/native/gil.h"
 #include "python/numpack/native/status.h"
 #include "python/numpack/native/store.h"
 
@@ -53,7 +54,7 @@ indexes: an int, a list, tuple, range or 1-D array of ints, a slice, or a mask w
 indexes count from the end; repeated ones repeat the row.
 
 Raises ArrayNotFoundError, IndexOutOfRangeError, TypeError for other kinds of index, ValueError for a 0-d array.)")
-      .def("get_shape", &Store::Shape, "array_name"_a,
+      .def("get_shape", &Store::ArrayShape, "array_name"_a,
            nb::sig("def get_shape(self, array_name: str) -> tuple[int, ...]"),
            "The array's shape, dropped rows not counted. Raises ArrayNotFoundError.")
       .def("get_member_list", &Store::Names, nb::sig("def get_member_list(self) -> list[str]"),

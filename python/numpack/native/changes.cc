@@ -30,8 +30,13 @@ std::string DtypeMismatch(absl::string_view name, const ArrayInfo& stored, const
 
 }  // namespace
 
+// With an errno it is a file or the directory that is missing.
+bool IsMissing(const absl::Status& status) {
+  return absl::IsNotFound(status) && !GetErrno(status).has_value();
+}
+
 absl::Status Explain(const absl::Status& status, absl::string_view name) {
-  if (!absl::IsNotFound(status) || GetErrno(status).has_value()) return status;
+  if (!IsMissing(status)) return status;
   return absl::NotFoundError(absl::StrCat("array '", name, "' does not exist"));
 }
 

@@ -23,6 +23,9 @@ namespace numpack::python {
 // `status` itself, or for a missing array one with our wording.
 absl::Status Explain(const absl::Status& status, absl::string_view name);
 
+// Whether the status, after Explain, says that the array is missing.
+bool IsMissing(const absl::Status& status);
+
 // Whether rows of `view` can be appended to the array. InvalidArgument says why not.
 absl::Status CheckAppend(absl::string_view name, const ArrayInfo& stored, const ArrayView& view);
 

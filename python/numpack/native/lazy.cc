@@ -11,6 +11,11 @@ using nb::literals::operator""_a;
 
 // memoryview(lazy): the ndarray's own buffer, which keeps the ndarray and so the mapping.
 int GetBuffer(PyObject* self, Py_buffer* buffer, int flags) {
+  if (!nb::inst_ready(self)) {
+    buffer->obj = nullptr;
+    PyErr_SetString(PyExc_BufferError, "this LazyArray was not made by numpack");
+    return -1;
+  }
   return PyObject_GetBuffer(nb::inst_ptr<LazyBase>(self)->view.ptr(), buffer, flags);
 }
 

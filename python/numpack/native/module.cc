@@ -3,6 +3,7 @@
 #include <nanobind/nanobind.h>
 
 #define NUMPACK_DEFINES_NUMPY_API
+#include "python/numpack/native/gil.h"
 #include "python/numpack/native/lazy.h"
 #include "python/numpack/native/numpy_api.h"
 #include "python/numpack/native/store.h"
@@ -13,6 +14,8 @@ NB_MODULE(_native, module) {
   // Objects that live until the interpreter ends are no mistake of the user's.
   nanobind::set_leak_warnings(false);
   module.doc() = "C++ half of the package numpack.";
+  nanobind::module_::import_("atexit").attr("register")(
+      nanobind::cpp_function(&numpack::python::PrepareForExit));
   numpack::python::BindLazy(module);
   numpack::python::BindWritable(module);
   numpack::python::BindStore(module);

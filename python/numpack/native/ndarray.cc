@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "python/numpack/native/gil.h"
 #include "python/numpack/native/numpy_api.h"
 #include "python/numpack/native/status.h"
 
@@ -19,22 +20,19 @@ PyArrayObject* AsArray(nb::handle ndarray) {
   return reinterpret_cast<PyArrayObject*>(ndarray.ptr());
 }
 
-// Keeps an ndarray. The weak reference makes ndarray.resize() refuse to move the elements, which
-// nothing else does when the caller passes refcheck=False.
+// Keeps an ndarray, and its elements where they are.
 class NdarrayOwner final : public ArrayOwner {
  public:
   explicit NdarrayOwner(nb::object ndarray)
-      : ndarray_(ndarray.release().ptr()), weak_(PyWeakref_NewRef(ndarray_, nullptr)) {
-    if (weak_ == nullptr) PyErr_Clear();
-  }
+      : pin_(Pin(ndarray).release().ptr()), ndarray_(ndarray.release().ptr()) {}
   NdarrayOwner(const NdarrayOwner&) = delete;
   NdarrayOwner& operator=(const NdarrayOwner&) = delete;
 
   // Called by the library without the GIL.
   ~NdarrayOwner() override {
-    if (!Py_IsInitialized()) return;  // the interpreter has gone, and its objects with it
-    nb::gil_scoped_acquire held;
-    Py_XDECREF(weak_);
+    const HeldGil held;
+    if (!held) return;  // the interpreter goes, and its objects with it
+    Py_XDECREF(pin_);
     Py_DECREF(ndarray_);
   }
 
@@ -44,8 +42,8 @@ class NdarrayOwner final : public ArrayOwner {
   nb::object ndarray() const { return nb::borrow(ndarray_); }
 
  private:
+  PyObject* pin_;
   PyObject* ndarray_;
-  PyObject* weak_;
 };
 
 int NumpyType(DType dtype) {
@@ -173,6 +171,13 @@ ArrayView ViewOf(nb::handle ndarray) {
                    static_cast<const std::byte*>(PyArray_DATA(array))};
 }
 
+nb::object Pin(nb::handle ndarray) {
+  // What has weak references is never moved, not even for resize(refcheck=False).
+  nb::object weak = nb::steal(PyWeakref_NewRef(ndarray.ptr(), nullptr));
+  if (!weak.is_valid()) PyErr_Clear();  // a subclass that cannot have them
+  return weak;
+}
+
 AnyArray Share(nb::handle ndarray) {
   return AnyArray(ViewOf(ndarray), PyArray_ISWRITEABLE(AsArray(ndarray)) != 0,
                   std::make_shared<NdarrayOwner>(nb::borrow(ndarray)));
@@ -206,7 +211,8 @@ nb::object ToNdarray(AnyArray array) {
 }
 
 absl::StatusOr<AnyArray> NewNdarray(DType dtype, absl::Span<const int64_t> shape) {
-  nb::gil_scoped_acquire held;
+  const HeldGil held;
+  if (!held) return absl::CancelledError("the interpreter is ending");
   absl::InlinedVector<npy_intp, 4> dims(shape.begin(), shape.end());
   PyObject* ndarray =
       PyArray_SimpleNew(static_cast<int>(dims.size()), dims.data(), NumpyType(dtype));

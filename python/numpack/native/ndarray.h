@@ -34,6 +34,10 @@ nanobind::object CheckedNdarray(nanobind::handle value, absl::string_view name);
 // The elements of an ndarray that CheckedNdarray has passed. Valid as long as the ndarray.
 ArrayView ViewOf(nanobind::handle ndarray);
 
+// Something that, while it lives, keeps ndarray.resize() from moving the elements of `ndarray`,
+// which other threads could call while we read them without the GIL.
+nanobind::object Pin(nanobind::handle ndarray);
+
 // The same with a reference to the ndarray in it: it can be kept, and taken apart again with
 // ToNdarray. While it lives the ndarray cannot be resized.
 AnyArray Share(nanobind::handle ndarray);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/cord.h"
 #include "numpack/base/errno_payload.h"
+#include "python/numpack/native/results.h"
 
 namespace numpack::python {
 namespace {
@@ -36,11 +37,6 @@ const char* TypeFor(absl::StatusCode code) {
     default:
       return "RuntimeError";
   }
-}
-
-nb::object Text(absl::string_view text) {
-  return nb::steal(
-      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }
 
 nb::object ExceptionFor(const absl::Status& status) {

@@ -42,15 +42,6 @@ T ValueOrRaise(absl::StatusOr<T> result) {
   return *std::move(result);
 }
 
-// Runs `work` without the GIL. Every call into the library goes through here: the library takes the
-// GIL while it holds locks of its own (for array factories and owners), so waiting for those locks
-// with the GIL held would be a deadlock.
-template <typename Work>
-auto WithoutGil(Work&& work) {
-  nanobind::gil_scoped_release released;
-  return work();
-}
-
 }  // namespace numpack::python
 
 #endif  // NUMPACK_PYTHON_NUMPACK_NATIVE_STATUS_H_

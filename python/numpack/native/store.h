@@ -11,11 +11,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 
 #include "absl/status/status.h"
-#include "numpack/numpack.h"
+#include "python/numpack/native/session.h"
 #include "python/numpack/native/writable.h"
 
 namespace numpack::python {
@@ -35,7 +34,7 @@ class Store {
   void Flush();
   bool is_open() const { return handle_ != nullptr; }
   void SetInContext(bool in_context) { in_context_ = in_context; }
-  // RuntimeError when closed, or outside `with` on a strict handle.
+  // The errors of every operation: see Enter.
   void RequireUsable() const { Enter(); }
 
   // Reading.
@@ -43,7 +42,7 @@ class Store {
   nanobind::object GetItem(nanobind::handle name, nanobind::handle indexes) const;
   // A read-only ndarray over the elements as they are now.
   nanobind::object Snapshot(nanobind::handle name) const;
-  nanobind::object Shape(nanobind::handle name) const;
+  nanobind::object ArrayShape(nanobind::handle name) const;
   nanobind::object ModifyTime(nanobind::handle name) const;
   nanobind::list Names() const;
   bool Contains(nanobind::handle name) const;
@@ -79,27 +78,9 @@ class Store {
   std::shared_ptr<WritableArrays> BeginWritable();
 
  private:
-  // The C++ handle. Operations share the mutex; Close takes it alone, so that no operation is cut
-  // short.
-  struct Handle {
-    explicit Handle(NumPack opened) : store(std::move(opened)) {}
-    std::shared_mutex mutex;
-    NumPack store;
-  };
-
-  // What an operation works on, independent of what other threads do to this object meanwhile.
-  struct Session {
-    std::shared_ptr<Handle> handle;
-    std::shared_ptr<Batch> batch;  // null outside a batch
-  };
+  // What an operation is to work on. RuntimeError when closed, or outside `with` on a strict
+  // handle.
   Session Enter() const;
-
-  // Runs work(target) without the GIL, on the batch or on the store.
-  template <typename Work>
-  auto Read(const Session& session, Work&& work) const;
-  // Likewise on the batch, or on a transaction that is committed if all is well.
-  template <typename Work>
-  absl::Status Change(const Session& session, Work&& work) const;
 
   absl::Status CloseStatus();
 

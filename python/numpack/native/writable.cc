@@ -7,7 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "python/numpack/native/arguments.h"
 #include "python/numpack/native/changes.h"
+#include "python/numpack/native/gil.h"
 #include "python/numpack/native/ndarray.h"
+#include "python/numpack/native/results.h"
 #include "python/numpack/native/status.h"
 
 namespace numpack::python {
@@ -68,7 +70,7 @@ nb::object WritableArrays::Load(nb::handle name) {
     batch_or_raise();
   }
   // The name itself could be a str subclass with a changing hash.
-  arrays_[nb::str(text.data(), text.size())] = ndarray;
+  arrays_[Text(text)] = ndarray;
   return ndarray;
 }
 

@@ -1,0 +1,78 @@
+// Session: what one operation of a Store works on, whatever other threads do to the Store
+// meanwhile.
+#ifndef NUMPACK_PYTHON_NUMPACK_NATIVE_SESSION_H_
+#define NUMPACK_PYTHON_NUMPACK_NATIVE_SESSION_H_
+
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "numpack/base/status_macros.h"
+#include "numpack/numpack.h"
+#include "python/numpack/native/gil.h"
+
+namespace numpack::python {
+
+// The RuntimeError for a handle that is not open.
+absl::Status ClosedError(absl::string_view path);
+
+// An opened store. Operations share the mutex; closing takes it alone, so that none is cut short.
+struct Handle {
+  Handle(NumPack opened, std::string opened_path)
+      : store(std::move(opened)), path(std::move(opened_path)) {}
+
+  std::shared_mutex mutex;
+  NumPack store;
+  const std::string path;
+};
+
+class Session {
+ public:
+  // `batch` is null outside batch mode.
+  Session(std::shared_ptr<Handle> handle, std::shared_ptr<Batch> batch)
+      : handle_(std::move(handle)), batch_(std::move(batch)) {}
+
+  const std::shared_ptr<Batch>& batch() const { return batch_; }
+
+  // The following run work(target) without the GIL; it returns a Status or StatusOr. ClosedError
+  // once the store is closed.
+
+  // On the store itself, batch or not.
+  template <typename Work>
+  auto OnStore(Work&& work) const {
+    return WithoutGil([&]() -> decltype(work(handle_->store)) {
+      std::shared_lock<std::shared_mutex> shared(handle_->mutex);
+      if (!handle_->store.is_open()) return ClosedError(handle_->path);
+      return work(handle_->store);
+    });
+  }
+
+  // On the batch, if there is one, else on the store.
+  template <typename Work>
+  auto Read(Work&& work) const {
+    if (batch_ == nullptr) return OnStore(work);
+    return WithoutGil([&]() -> decltype(work(*batch_)) { return work(*batch_); });
+  }
+
+  // On the batch, if there is one, else on a transaction, which is committed if all is well.
+  template <typename Work>
+  absl::Status Change(Work&& work) const {
+    if (batch_ != nullptr) return WithoutGil([&] { return work(*batch_); });
+    return OnStore([&](NumPack& store) -> absl::Status {
+      NUMPACK_ASSIGN_OR_RETURN(Transaction transaction, store.Begin());
+      NUMPACK_RETURN_IF_ERROR(work(transaction));
+      return transaction.Commit();
+    });
+  }
+
+ private:
+  std::shared_ptr<Handle> handle_;
+  std::shared_ptr<Batch> batch_;
+};
+
+}  // namespace numpack::python
+
+#endif  // NUMPACK_PYTHON_NUMPACK_NATIVE_SESSION_H_

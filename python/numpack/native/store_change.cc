@@ -1,0 +1,91 @@
+// Changing arrays, in and out of a batch.
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "numpack/base/status_macros.h"
+#include "python/numpack/native/arguments.h"
+#include "python/numpack/native/changes.h"
+#include "python/numpack/native/gil.h"
+#include "python/numpack/native/ndarray.h"
+#include "python/numpack/native/rows.h"
+#include "python/numpack/native/status.h"
+#include "python/numpack/native/store.h"
+
+namespace numpack::python {
+
+namespace nb = nanobind;
+
+void Store::Save(nb::handle arrays) {
+  const Session session = Enter();
+  const std::vector<NamedNdarray> named = NdarraysOf(arrays);
+  if (named.empty()) return;
+  if (session.batch() == nullptr) {
+    std::vector<NamedView> views;
+    views.reserve(named.size());
+    for (const NamedNdarray& array : named) views.push_back({array.name, array.view});
+    Check(session.OnStore([&](NumPack& store) { return store.Save(views); }));
+    return;
+  }
+  std::vector<AnyArray> shared;
+  shared.reserve(named.size());
+  for (const NamedNdarray& array : named) shared.push_back(Share(array.ndarray));
+  Check(WithoutGil([&]() -> absl::Status {
+    for (size_t i = 0; i < named.size(); ++i) {
+      NUMPACK_RETURN_IF_ERROR(session.batch()->Save(named[i].name, std::move(shared[i])));
+    }
+    return absl::OkStatus();
+  }));
+}
+
+void Store::Append(nb::handle arrays) {
+  const Session session = Enter();
+  const std::vector<NamedNdarray> named = NdarraysOf(arrays);
+  if (named.empty()) return;
+  Check(session.Change([&](auto& target) { return AppendAll(target, named); }));
+}
+
+void Store::Replace(nb::handle arrays, nb::handle indexes) {
+  const Session session = Enter();
+  const std::vector<NamedNdarray> named = NdarraysOf(arrays);
+  const RowIndex index = RowIndex::Parse(indexes, RowUse::kReplace);
+  if (named.empty()) return;
+  Check(session.Change([&](auto& target) { return ReplaceAll(target, named, index); }));
+}
+
+void Store::Drop(nb::handle names, nb::handle indexes) {
+  const Session session = Enter();
+  const std::vector<std::string> list = NamesOf(names);
+  std::optional<RowIndex> index;
+  if (!indexes.is_none()) index = RowIndex::Parse(indexes, RowUse::kDrop);
+  if (list.empty() || (index.has_value() && index->IsEmptyList())) return;
+  Check(session.Change(
+      [&](auto& target) { return DropAll(target, list, index.has_value() ? &*index : nullptr); }));
+}
+
+void Store::Remove(nb::handle names) {
+  const Session session = Enter();
+  const std::vector<std::string> list = NamesOf(names);
+  if (list.empty()) return;
+  Check(session.Change([&](auto& target) { return RemoveAll(target, list); }));
+}
+
+void Store::Update(nb::handle name) {
+  // Dropping rows gives their space back at once: what is left to do is to tell whether the array
+  // is there.
+  ArrayShape(name);
+}
+
+void Store::Clone(nb::handle source, nb::handle target) {
+  const Session session = Enter();
+  const std::string from(NameOf(source));
+  const std::string to(NameOf(target));
+  Check(session.Change([&](auto& changed) { return CloneOne(changed, from, to); }));
+}
+
+void Store::Reset() {
+  Check(Enter().Change([](auto& target) { return target.Clear(); }));
+}
+
+}  // namespace numpack::python

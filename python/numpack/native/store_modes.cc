@@ -1,0 +1,124 @@
+// The two batch modes.
+
+#include <utility>
+#include <vector>
+
+#include "numpack/base/status_macros.h"
+#include "python/numpack/native/arguments.h"
+#include "python/numpack/native/gil.h"
+#include "python/numpack/native/ndarray.h"
+#include "python/numpack/native/results.h"
+#include "python/numpack/native/status.h"
+#include "python/numpack/native/store.h"
+
+namespace numpack::python {
+
+namespace nb = nanobind;
+
+int64_t Store::BeginBatch(std::optional<double> memory_limit_bytes) {
+  const Session session = Enter();
+  if (batch_ != nullptr) {
+    ++batch_depth_;
+    return batch_number_;
+  }
+  BatchOptions options;
+  options.factory = NewNdarray;
+  constexpr double kUnlimited = 9e18;
+  if (memory_limit_bytes.has_value() && *memory_limit_bytes < kUnlimited) {
+    options.memory_limit_bytes = static_cast<uint64_t>(*memory_limit_bytes);
+  }
+  auto begun = session.OnStore([&](NumPack& store) -> absl::StatusOr<std::shared_ptr<Batch>> {
+    NUMPACK_ASSIGN_OR_RETURN(Batch batch, store.BeginBatch(std::move(options)));
+    return std::make_shared<Batch>(std::move(batch));
+  });
+  std::shared_ptr<Batch> batch = ValueOrRaise(std::move(begun));
+  if (batch_ != nullptr) {
+    // Another thread was faster: ours joined its batch.
+    ++batch_depth_;
+    Check(WithoutGil([&batch] { return batch->Commit(); }));
+    return batch_number_;
+  }
+  batch_ = std::move(batch);
+  batch_depth_ = 1;
+  return ++batch_number_;
+}
+
+void Store::EndBatch(int64_t number) {
+  if (batch_ == nullptr || number != batch_number_) return;
+  if (--batch_depth_ > 0) return;
+  std::shared_ptr<Batch> batch = std::move(batch_);
+  Check(WithoutGil([&batch] {
+    absl::Status status = batch->Commit();
+    batch.reset();
+    return status;
+  }));
+}
+
+void Store::FlushBatch() {
+  const std::shared_ptr<Batch> batch = batch_;
+  if (batch != nullptr) Check(WithoutGil([&] { return batch->Flush(); }));
+}
+
+nb::dict Store::BatchStatistics() const {
+  nb::dict result;
+  const std::shared_ptr<Batch> batch = batch_;
+  if (batch == nullptr) return result;
+  const BatchStats stats = WithoutGil([&] { return batch->stats(); });
+  result["hits"] = stats.hits;
+  result["misses"] = stats.misses;
+  result["evictions"] = stats.evictions;
+  result["spills"] = stats.spills;
+  result["cached_bytes"] = stats.cached_bytes;
+  result["pinned_bytes"] = stats.pinned_bytes;
+  result["spilled_bytes"] = stats.spilled_bytes;
+  result["peak_bytes"] = stats.peak_bytes;
+  return result;
+}
+
+nb::list Store::CachedNames() const {
+  const std::shared_ptr<Batch> batch = batch_;
+  if (batch == nullptr) return nb::list();
+  return TextList(WithoutGil([&] { return batch->CachedNames(); }));
+}
+
+nb::list Store::DirtyNames() const {
+  const std::shared_ptr<Batch> batch = batch_;
+  if (batch == nullptr) return nb::list();
+  return TextList(WithoutGil([&] { return batch->DirtyNames(); }));
+}
+
+nb::object Store::Cached(nb::handle name) const {
+  const std::shared_ptr<Batch> batch = batch_;
+  if (batch == nullptr) return nb::none();
+  const absl::string_view text = NameOf(name);
+  std::optional<AnyArray> array = WithoutGil([&] { return batch->Cached(text); });
+  if (!array.has_value()) return nb::none();
+  return ToNdarray(*std::move(array));
+}
+
+void Store::Forget(nb::handle name) {
+  const std::shared_ptr<Batch> batch = batch_;
+  if (batch == nullptr) return;
+  const absl::string_view text = NameOf(name);
+  Check(WithoutGil([&] { return batch->Forget(text); }));
+}
+
+std::shared_ptr<WritableArrays> Store::BeginWritable() {
+  const Session session = Enter();
+  if (writable_ != nullptr && !writable_->over()) {
+    writable_->Join();
+    return writable_;
+  }
+  absl::StatusOr<WritableBatch> begun =
+      session.OnStore([](NumPack& store) { return store.BeginWritable(); });
+  auto arrays = std::make_shared<WritableArrays>(ValueOrRaise(std::move(begun)));
+  if (writable_ != nullptr && !writable_->over()) {
+    arrays->Leave();  // another thread was faster
+    writable_->Join();
+    return writable_;
+  }
+  writable_ = std::move(arrays);
+  return writable_;
+}
+
+}  // namespace numpack::python
