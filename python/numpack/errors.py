@@ -52,32 +52,32 @@ class StoreIOError(OSError, RuntimeError):
     """The operating system refused; ``errno`` says why."""
 
 
-class _StoreFileNotFoundError(StoreIOError, FileNotFoundError):
-    pass
+class StoreFileNotFoundError(StoreIOError, FileNotFoundError):
+    """A StoreIOError for ENOENT."""
 
 
-class _StorePermissionError(StoreIOError, PermissionError):
-    pass
+class StorePermissionError(StoreIOError, PermissionError):
+    """A StoreIOError for EACCES and EPERM."""
 
 
-class _StoreFileExistsError(StoreIOError, FileExistsError):
-    pass
+class StoreFileExistsError(StoreIOError, FileExistsError):
+    """A StoreIOError for EEXIST."""
 
 
-class _StoreNotADirectoryError(StoreIOError, NotADirectoryError):
-    pass
+class StoreNotADirectoryError(StoreIOError, NotADirectoryError):
+    """A StoreIOError for ENOTDIR."""
 
 
-class _StoreIsADirectoryError(StoreIOError, IsADirectoryError):
-    pass
+class StoreIsADirectoryError(StoreIOError, IsADirectoryError):
+    """A StoreIOError for EISDIR."""
 
 
 _IO_ERRORS: dict[type[OSError], type[StoreIOError]] = {
-    FileNotFoundError: _StoreFileNotFoundError,
-    PermissionError: _StorePermissionError,
-    FileExistsError: _StoreFileExistsError,
-    NotADirectoryError: _StoreNotADirectoryError,
-    IsADirectoryError: _StoreIsADirectoryError,
+    FileNotFoundError: StoreFileNotFoundError,
+    PermissionError: StorePermissionError,
+    FileExistsError: StoreFileExistsError,
+    NotADirectoryError: StoreNotADirectoryError,
+    IsADirectoryError: StoreIsADirectoryError,
 }
 
 

@@ -34,6 +34,10 @@ void Store::Open(double lock_wait_seconds) {
     NUMPACK_ASSIGN_OR_RETURN(NumPack store, NumPack::Open(path_, options));
     return std::make_shared<Handle>(std::move(store), path_);
   });
+  // A store of a later version, for example: no misuse of a batch mode.
+  if (absl::IsFailedPrecondition(opened.status())) {
+    Raise(PythonError("RuntimeError", opened.status().message()));
+  }
   std::shared_ptr<Handle> handle = ValueOrRaise(std::move(opened));
   if (!is_open()) {
     handle_ = std::move(handle);
