@@ -9,8 +9,8 @@ namespace numpack {
 // The operating system's number of this process.
 uint64_t ProcessId();
 
-// How many forks lie between the process that first called this and this one: changes in a child, and only there.
-// Costs no system call. Always 0 where there is no fork.
+// How many forks lie between the process that first called this and this one: changes in a child,
+// and only there. Costs no system call. Always 0 where there is no fork.
 uint32_t ForkCount();
 
 }  // namespace numpack
