@@ -12,7 +12,7 @@ namespace numpack::python {
 namespace {
 
 namespace nb = nanobind;
-using nb::literals::operator""_a;
+using nb::literals::operator""_a;  // NOLINT(misc-unused-using-decls): clang-tidy 14 misses its uses
 
 void BindLifeCycle(nb::class_<Store>& store) {
   store.def(nb::init<std::string, bool>(), "path"_a, "strict"_a)
