@@ -2,6 +2,7 @@
 // published.
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -34,8 +35,8 @@ class BatchFaultTest : public testing::Test {
     }
   }
   // As NumPack::BeginBatch does.
-  Batch BeginBatch() {
-    auto state = std::make_shared<BatchState>(*store_->Duplicate(), BatchOptions{});
+  Batch BeginBatch(BatchOptions options = {}) {
+    auto state = std::make_shared<BatchState>(*store_->Duplicate(), std::move(options));
     EXPECT_EQ(state->Join(), absl::OkStatus());
     return Batch(state);
   }
@@ -97,6 +98,30 @@ TEST_F(BatchFaultTest, AFailedWriteNamesTheArray) {
   EXPECT_EQ(batch.DirtyNames(), std::vector<std::string>{"array1"});
   backend_->Heal();
   EXPECT_EQ(batch.Commit(), absl::OkStatus());
+}
+
+TEST_F(BatchFaultTest, AFailedSaveKeepsTheOlderPendingArray) {
+  BatchOptions options;
+  options.memory_limit_bytes = 900'000;
+  Batch batch = BeginBatch(options);
+  std::vector<float> twos(100'000, 2.0f);
+  for (const char* name : {"array0", "array1"}) {
+    auto array = batch.Load<float>(name);
+    ASSERT_EQ(array.status(), absl::OkStatus());
+    for (float& value : *array) value = 2;
+    ASSERT_EQ(batch.Save(name, *array), absl::OkStatus());
+  }
+  // Room for this one takes spilling array1.
+  backend_->FailFrom(1, absl::ResourceExhaustedError("no space left"));
+  EXPECT_EQ(batch.Save("array0", *NewHeapArray(DType::kFloat32, {200'000})).code(),
+            absl::StatusCode::kResourceExhausted);
+  backend_->Heal();
+  const auto kept = batch.Load<float>("array0");
+  ASSERT_EQ(kept.status(), absl::OkStatus());
+  EXPECT_EQ(std::vector<float>(kept->begin(), kept->end()), twos);
+  ASSERT_EQ(batch.Commit(), absl::OkStatus());
+  const auto stored = store_->Load<float>("array0");
+  EXPECT_EQ(std::vector<float>(stored->begin(), stored->end()), twos);
 }
 
 TEST_F(BatchFaultTest, WritableLoadAndFinishReportErrors) {

@@ -103,16 +103,27 @@ absl::Status BatchState::Save(absl::string_view name, AnyArray array) {
   if (name.empty()) return absl::InvalidArgumentError("an array's name must not be empty");
   absl::MutexLock lock(&mu_);
   NUMPACK_RETURN_IF_ERROR(BeginChanges());
-  const auto bytes = static_cast<uint64_t>(array.nbytes());
+  const bool was_dirty = IsDirty(name);
+  std::optional<Value> replaced;
+  if (const auto it = values_.find(name); it != values_.end()) replaced = std::move(it->second);
   DropValue(name);  // the array it replaces need not make room
-  if (policy_.Fits(bytes)) {
-    NUMPACK_RETURN_IF_ERROR(MakeRoom(bytes));
-    if (policy_.Insert(name, bytes, /*dirty=*/true))
-      values_[name] = Value{std::move(array), NowMicros()};
-  } else {
-    NUMPACK_RETURN_IF_ERROR(transaction_->Save(name, array.view()));
+  const absl::Status status = Keep(name, std::move(array));
+  if (status.ok()) {
+    NoteSaved(name);
+  } else if (replaced.has_value()) {
+    const auto bytes = static_cast<uint64_t>(replaced->array.nbytes());
+    if (policy_.Insert(name, bytes, was_dirty)) values_[name] = *std::move(replaced);
   }
-  NoteSaved(name);
+  return status;
+}
+
+absl::Status BatchState::Keep(absl::string_view name, AnyArray array) {
+  const auto bytes = static_cast<uint64_t>(array.nbytes());
+  if (!policy_.Fits(bytes)) return transaction_->Save(name, array.view());
+  NUMPACK_RETURN_IF_ERROR(MakeRoom(bytes));
+  if (policy_.Insert(name, bytes, /*dirty=*/true)) {
+    values_[name] = Value{std::move(array), NowMicros()};
+  }
   return absl::OkStatus();
 }
 

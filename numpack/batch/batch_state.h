@@ -83,6 +83,8 @@ class BatchState {
   // Writes a changed array in memory to the transaction, where it stays until the commit. It stays
   // in memory too.
   absl::Status WriteBack(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Puts a saved array into memory, or into the transaction when it is larger than the limit.
+  absl::Status Keep(absl::string_view name, AnyArray array) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DropValue(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void NoteSaved(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Evicts and spills until `incoming` more bytes fit, or nothing more can go.
