@@ -129,7 +129,10 @@ def test_E6_permission_denied(path):
 import errno, os, sys
 from numpack import NumPack
 if os.geteuid() == 0:
-    os.seteuid(65534)
+    try:
+        os.seteuid(65534)
+    except OSError:
+        sys.exit(77)  # in a sandbox there may be no other user
 try:
     NumPack(sys.argv[1]).open()
 except PermissionError as error:
@@ -143,6 +146,8 @@ else:
         folder.chmod(0o755)  # pytest's own folders are closed to others
     path.chmod(0o555)
     result = run_python(code, path)
+    if result.returncode == 77:
+        pytest.skip("root that cannot be anybody else")
     assert result.returncode == 0, result.stderr
 
 
