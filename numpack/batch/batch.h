@@ -33,7 +33,6 @@
 #include "numpack/core/array_info.h"
 #include "numpack/core/lazy_array.h"
 #include "numpack/core/view.h"
-#include "numpack/storage/store.h"
 
 namespace numpack {
 

@@ -26,7 +26,6 @@
 #include "absl/strings/string_view.h"
 #include "numpack/core/array.h"
 #include "numpack/core/view.h"
-#include "numpack/storage/store.h"
 
 namespace numpack {
 

@@ -56,13 +56,19 @@ absl::StatusOr<AnyArray> WritableBatchState::Load(absl::string_view name) {
   NUMPACK_RETURN_IF_ERROR(CheckActive());
   if (const auto it = loaded_.find(name); it != loaded_.end()) return it->second.array;
   // Looked at first: what is not an array of ours must not be opened for writing.
-  NUMPACK_ASSIGN_OR_RETURN(const ArrayInfo info, store_.Info(name));
+  NUMPACK_RETURN_IF_ERROR(store_.Info(name).status());
   NUMPACK_ASSIGN_OR_RETURN(storage::InPlaceMapping mapping, store_.storage()->BeginInPlace(name));
   Loaded loaded;
   loaded.metadata = mapping.bytes.metadata();
+  // Looked at again: another writer may have come between and changed the shape.
+  const absl::StatusOr<ArrayInfo> info = InfoOf(name, mapping.bytes);
+  if (!info.ok()) {
+    store_.storage()->EndInPlace({{std::string(name), loaded.metadata}}).IgnoreError();
+    return info.status();
+  }
   loaded.owner = std::make_shared<MappedOwner>(std::move(mapping));
   NUMPACK_ASSIGN_OR_RETURN(ArrayView view,
-                           ArrayView::Contiguous(info.dtype, info.shape, loaded.owner->data()));
+                           ArrayView::Contiguous(info->dtype, info->shape, loaded.owner->data()));
   loaded.array = AnyArray(std::move(view), /*writable=*/true, loaded.owner);
   return loaded_.emplace(std::string(name), std::move(loaded)).first->second.array;
 }
