@@ -66,12 +66,12 @@ NumPack::~NumPack() = default;
 absl::StatusOr<Batch> NumPack::BeginBatch(BatchOptions options) {
   absl::MutexLock lock(&modes_->mu);
   if (Active(modes_->writable) != nullptr) return Mixed("writable batch", "batch");
-  std::shared_ptr<BatchState> state = Active(modes_->batch);
-  if (state == nullptr) {
-    NUMPACK_ASSIGN_OR_RETURN(ArrayStore handle, Duplicate());
-    state = std::make_shared<BatchState>(std::move(handle), std::move(options));
-    modes_->batch = state;
-  }
+  std::shared_ptr<BatchState> state = modes_->batch.lock();
+  if (state != nullptr && state->Join().ok()) return Batch(std::move(state));
+  // There is none, or it has ended: perhaps just now, in another thread.
+  NUMPACK_ASSIGN_OR_RETURN(ArrayStore handle, Duplicate());
+  state = std::make_shared<BatchState>(std::move(handle), std::move(options));
+  modes_->batch = state;
   NUMPACK_RETURN_IF_ERROR(state->Join());
   return Batch(std::move(state));
 }
@@ -79,12 +79,12 @@ absl::StatusOr<Batch> NumPack::BeginBatch(BatchOptions options) {
 absl::StatusOr<WritableBatch> NumPack::BeginWritable() {
   absl::MutexLock lock(&modes_->mu);
   if (Active(modes_->batch) != nullptr) return Mixed("batch", "writable batch");
-  std::shared_ptr<WritableBatchState> state = Active(modes_->writable);
-  if (state == nullptr) {
-    NUMPACK_ASSIGN_OR_RETURN(ArrayStore handle, Duplicate());
-    state = std::make_shared<WritableBatchState>(std::move(handle));
-    modes_->writable = state;
-  }
+  std::shared_ptr<WritableBatchState> state = modes_->writable.lock();
+  if (state != nullptr && state->Join().ok()) return WritableBatch(std::move(state));
+  // There is none, or it has ended: perhaps just now, in another thread.
+  NUMPACK_ASSIGN_OR_RETURN(ArrayStore handle, Duplicate());
+  state = std::make_shared<WritableBatchState>(std::move(handle));
+  modes_->writable = state;
   NUMPACK_RETURN_IF_ERROR(state->Join());
   return WritableBatch(std::move(state));
 }

@@ -1,11 +1,13 @@
 // The public interface, end to end, over the memory backend and over files.
 #include "numpack/numpack.h"
 
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <numeric>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -341,6 +343,57 @@ TEST_P(NumPackTest, NestedBatchesJoin) {
   { auto inner = store_->BeginBatch(); }
   EXPECT_EQ(doomed->Commit().code(), absl::StatusCode::kAborted);
   EXPECT_EQ(store_->Info("a")->dtype, DType::kFloat32);
+}
+
+TEST_P(NumPackTest, EndingABatchWhileOthersUseIt) {
+  std::vector<float> values = Iota(100);
+  ASSERT_OK(store_->Save("a", MakeView(values)));
+  for (int round = 0; round < 200; ++round) {
+    auto batch = store_->BeginBatch();
+    ASSERT_OK(batch.status());
+    std::thread other([&batch] {
+      // Until the batch is over, and once more.
+      while (batch->Load("a").ok()) batch->Cached("a");
+      EXPECT_FALSE(batch->Contains("a"));
+    });
+    ASSERT_OK(batch->Commit());
+    other.join();
+
+    auto writable = store_->BeginWritable();
+    ASSERT_OK(writable.status());
+    std::thread another([&writable] {
+      while (writable->Load("a").ok()) writable->LoadedNames();
+    });
+    ASSERT_OK(writable->Finish());
+    another.join();
+  }
+}
+
+// The view is as large as what is mapped, whatever is saved meanwhile.
+TEST_P(NumPackTest, WritableLoadWhileTheShapeChanges) {
+  std::vector<float> small(10);
+  std::vector<float> large(300'000);
+  ASSERT_OK(store_->Save("a", MakeView(small)));
+  auto other = store_->Duplicate();
+  ASSERT_OK(other.status());
+  std::atomic<bool> over{false};
+  std::thread saver([&] {
+    while (!over) {
+      // Refused while it is open for writing.
+      other->Save("a", MakeView(small)).IgnoreError();
+      other->Save("a", MakeView(large)).IgnoreError();
+    }
+  });
+  for (int round = 0; round < 100; ++round) {
+    auto writable = store_->BeginWritable();
+    ASSERT_OK(writable.status());
+    auto array = writable->Load<float>("a");
+    ASSERT_OK(array.status());
+    for (float& value : *array) value = 1;  // faults when the memory ends too early
+    ASSERT_OK(writable->Finish());
+  }
+  over = true;
+  saver.join();
 }
 
 TEST_P(NumPackTest, WritersWaitForEachOther) {

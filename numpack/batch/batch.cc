@@ -1,5 +1,6 @@
 #include "numpack/batch/batch.h"
 
+#include <memory>
 #include <utility>
 
 #include "numpack/batch/batch_state.h"
@@ -23,109 +24,134 @@ Batch::~Batch() {
 }
 
 absl::Status Batch::Commit() {
-  if (state_ == nullptr) return Over();
-  return std::exchange(state_, nullptr)->Leave(/*commit=*/true);
+  const std::shared_ptr<BatchState> state = std::atomic_exchange(&state_, {});
+  return state == nullptr ? Over() : state->Leave(/*commit=*/true);
 }
 
 absl::StatusOr<AnyArray> Batch::Load(absl::string_view name) {
-  if (state_ == nullptr) return Over();
-  return state_->Load(name);
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Load(name);
 }
 
 absl::StatusOr<LazyArray> Batch::Lazy(absl::string_view name) {
-  if (state_ == nullptr) return Over();
-  return state_->Lazy(name);
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Lazy(name);
 }
 
 absl::Status Batch::Save(absl::string_view name, AnyArray array) {
-  if (state_ == nullptr) return Over();
-  return state_->Save(name, std::move(array));
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Save(name, std::move(array));
 }
 
-bool Batch::Contains(absl::string_view name) { return state_ != nullptr && state_->Contains(name); }
+bool Batch::Contains(absl::string_view name) {
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  return state != nullptr && state->Contains(name);
+}
 
 std::vector<std::string> Batch::List() {
-  return state_ == nullptr ? std::vector<std::string>() : state_->List();
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  return state == nullptr ? std::vector<std::string>() : state->List();
 }
 
 absl::StatusOr<ArrayInfo> Batch::Info(absl::string_view name) {
-  if (state_ == nullptr) return Over();
-  return state_->Info(name);
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Info(name);
 }
 
 absl::Status Batch::Append(absl::string_view name, const ArrayView& view) {
-  if (state_ == nullptr) return Over();
-  return state_->Change(name,
-                        [&](Transaction& transaction) { return transaction.Append(name, view); });
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Change(name,
+                       [&](Transaction& transaction) { return transaction.Append(name, view); });
 }
 
 absl::Status Batch::ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows,
                                 const ArrayView& view) {
-  if (state_ == nullptr) return Over();
-  return state_->Change(
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Change(
       name, [&](Transaction& transaction) { return transaction.ReplaceRows(name, rows, view); });
 }
 
 absl::Status Batch::DropRows(absl::string_view name, absl::Span<const int64_t> rows) {
-  if (state_ == nullptr) return Over();
-  return state_->Change(name,
-                        [&](Transaction& transaction) { return transaction.DropRows(name, rows); });
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Change(name,
+                       [&](Transaction& transaction) { return transaction.DropRows(name, rows); });
 }
 
 absl::Status Batch::DropAllRows(absl::string_view name) {
-  if (state_ == nullptr) return Over();
-  return state_->Change(name,
-                        [&](Transaction& transaction) { return transaction.DropAllRows(name); });
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Change(name,
+                       [&](Transaction& transaction) { return transaction.DropAllRows(name); });
 }
 
 absl::Status Batch::Remove(absl::string_view name) {
-  if (state_ == nullptr) return Over();
-  return state_->Remove(name);
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Remove(name);
 }
 
 absl::Status Batch::Clear() {
-  if (state_ == nullptr) return Over();
-  return state_->Clear();
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Clear();
 }
 
 absl::Status Batch::Clone(absl::string_view source, absl::string_view target) {
-  if (state_ == nullptr) return Over();
-  return state_->ChangeInto(
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->ChangeInto(
       source, target, [&](Transaction& transaction) { return transaction.Clone(source, target); });
 }
 
 absl::Status Batch::Rename(absl::string_view from, absl::string_view to) {
-  if (state_ == nullptr) return Over();
-  return state_->ChangeInto(from, to,
-                            [&](Transaction& transaction) { return transaction.Rename(from, to); });
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->ChangeInto(from, to,
+                           [&](Transaction& transaction) { return transaction.Rename(from, to); });
 }
 
 absl::Status Batch::Flush() {
-  if (state_ == nullptr) return Over();
-  return state_->Flush();
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Flush();
 }
 
 void Batch::Rollback() {
-  if (state_ != nullptr) state_->Rollback();
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state != nullptr) state->Rollback();
 }
 
-BatchStats Batch::stats() const { return state_ == nullptr ? BatchStats() : state_->stats(); }
+BatchStats Batch::stats() const {
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  return state == nullptr ? BatchStats() : state->stats();
+}
 
 std::vector<std::string> Batch::CachedNames() const {
-  return state_ == nullptr ? std::vector<std::string>() : state_->CachedNames();
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  return state == nullptr ? std::vector<std::string>() : state->CachedNames();
 }
 
 std::vector<std::string> Batch::DirtyNames() const {
-  return state_ == nullptr ? std::vector<std::string>() : state_->DirtyNames();
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  return state == nullptr ? std::vector<std::string>() : state->DirtyNames();
 }
 
 std::optional<AnyArray> Batch::Cached(absl::string_view name) const {
-  return state_ == nullptr ? std::nullopt : state_->Cached(name);
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  return state == nullptr ? std::nullopt : state->Cached(name);
 }
 
 absl::Status Batch::Forget(absl::string_view name) {
-  if (state_ == nullptr) return Over();
-  return state_->Forget(name);
+  const std::shared_ptr<BatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Forget(name);
 }
 
 }  // namespace numpack

@@ -117,6 +117,8 @@ class Batch {
   absl::Status Forget(absl::string_view name);
 
  private:
+  // Null once this batch has ended. Read and replaced with std::atomic_load and atomic_exchange, as
+  // other threads may be in the middle of an operation then.
   std::shared_ptr<BatchState> state_;
 };
 

@@ -1,5 +1,6 @@
 #include "numpack/batch/writable_batch.h"
 
+#include <memory>
 #include <utility>
 
 #include "numpack/batch/writable_batch_state.h"
@@ -24,22 +25,25 @@ WritableBatch& WritableBatch::operator=(WritableBatch&& other) noexcept {
 WritableBatch::~WritableBatch() { Finish().IgnoreError(); }
 
 absl::Status WritableBatch::Finish() {
-  if (state_ == nullptr) return absl::OkStatus();
-  return std::exchange(state_, nullptr)->Leave();
+  const std::shared_ptr<WritableBatchState> state = std::atomic_exchange(&state_, {});
+  return state == nullptr ? absl::OkStatus() : state->Leave();
 }
 
 absl::StatusOr<AnyArray> WritableBatch::Load(absl::string_view name) {
-  if (state_ == nullptr) return Over();
-  return state_->Load(name);
+  const std::shared_ptr<WritableBatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Load(name);
 }
 
 absl::Status WritableBatch::Save(absl::string_view name, const ArrayView& view) {
-  if (state_ == nullptr) return Over();
-  return state_->Save(name, view);
+  const std::shared_ptr<WritableBatchState> state = std::atomic_load(&state_);
+  if (state == nullptr) return Over();
+  return state->Save(name, view);
 }
 
 std::vector<std::string> WritableBatch::LoadedNames() const {
-  return state_ == nullptr ? std::vector<std::string>() : state_->LoadedNames();
+  const std::shared_ptr<WritableBatchState> state = std::atomic_load(&state_);
+  return state == nullptr ? std::vector<std::string>() : state->LoadedNames();
 }
 
 }  // namespace numpack

@@ -63,6 +63,8 @@ class WritableBatch {
   absl::Status Finish();
 
  private:
+  // Null once this batch has ended. Read and replaced with std::atomic_load and atomic_exchange, as
+  // other threads may be in the middle of an operation then.
   std::shared_ptr<WritableBatchState> state_;
 };
 

@@ -1,16 +1,19 @@
 """Threads, processes, handles: rows Q."""
 
+import contextlib
 import copy
 import pickle
 import shutil
 import threading
+import time
 import warnings
+from random import Random
 
 import numpy as np
 import pytest
 
 from helpers import numbers, run_python, same
-from numpack import LazyArray, NumPack
+from numpack import BatchModeError, LazyArray, NumPack
 
 
 def in_threads(count, work):
@@ -200,6 +203,53 @@ def test_many_loads_leak_nothing(npk):
     assert (
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
     )  # KiB; one array is 2,000
+
+
+def test_everything_at_once(npk, path):
+    """Threads in both modes on one handle, others on their own handles: only misuse errors."""
+    for i in range(6):
+        npk.save({f"a{i}": numbers(20_000)})
+    end = time.monotonic() + 3
+
+    def shared(random):
+        name = f"a{random.randrange(6)}"
+        kind = random.randrange(8)
+        if kind == 0:
+            npk.save({name: numbers(random.randrange(40_000))})
+        elif kind == 1:
+            npk.append({name: numbers(3)})
+            npk.drop(name, [0, -1])
+        elif kind == 2:
+            with npk.batch_mode(memory_limit=random.choice([None, 0.3, 0])):
+                npk.save({name: npk.load(name)})
+                npk.append({name: numbers(1)})
+        elif kind == 3:
+            np.asarray(npk.load(name, lazy=True)).sum()
+        elif kind == 4:
+            list(npk.stream_load(name, 5000))
+        elif kind == 5:
+            npk._memory_cache.get(name)
+            npk._flush_cache()
+            npk.get_metadata()
+        else:
+            with npk.writable_batch_mode() as wb:
+                view = wb.load(name)
+                view += 1
+
+    def own(random):
+        with NumPack(path) as other:
+            for name in other:
+                other.load(name, lazy=True)
+            other.save({f"own {random.randrange(3)}": numbers(100)})
+
+    def work(i):
+        random = Random(i)
+        while time.monotonic() < end:
+            with contextlib.suppress(BatchModeError):
+                (shared if i % 2 else own)(random)
+
+    in_threads(6, work)
+    assert not npk._cache_enabled
 
 
 DAEMONS = """

@@ -35,6 +35,18 @@ class Session {
   Session(std::shared_ptr<Handle> handle, std::shared_ptr<Batch> batch)
       : handle_(std::move(handle)), batch_(std::move(batch)) {}
 
+  // Another thread may have closed the store meanwhile: the last reference goes without the GIL.
+  ~Session() {
+    if (handle_.use_count() == 1 || batch_.use_count() == 1) {
+      WithoutGil([this] {
+        batch_.reset();
+        handle_.reset();
+      });
+    }
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
   const std::shared_ptr<Batch>& batch() const { return batch_; }
 
   // The following run work(target) without the GIL; it returns a Status or StatusOr. ClosedError

@@ -49,8 +49,9 @@ void Store::Open(double lock_wait_seconds) {
 absl::Status Store::CloseStatus() {
   std::shared_ptr<Handle> handle = std::move(handle_);
   std::shared_ptr<Batch> batch = std::move(batch_);
-  writable_.reset();  // its block goes on with it
   batch_depth_ = 0;
+  // Its block goes on with it.
+  const std::shared_ptr<WritableArrays> writable = std::move(writable_);
   if (handle == nullptr) return absl::OkStatus();
   return WithoutGil([&]() -> absl::Status {
     absl::Status published;

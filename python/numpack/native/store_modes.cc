@@ -33,10 +33,11 @@ int64_t Store::BeginBatch(std::optional<double> memory_limit_bytes) {
   });
   std::shared_ptr<Batch> batch = ValueOrRaise(std::move(begun));
   if (batch_ != nullptr) {
-    // Another thread was faster: ours joined its batch.
+    // Another thread was faster: ours joined its batch, which goes on while we leave ours.
     ++batch_depth_;
+    const int64_t number = batch_number_;
     Check(WithoutGil([&batch] { return batch->Commit(); }));
-    return batch_number_;
+    return number;
   }
   batch_ = std::move(batch);
   batch_depth_ = 1;
@@ -112,13 +113,15 @@ std::shared_ptr<WritableArrays> Store::BeginWritable() {
   absl::StatusOr<WritableBatch> begun =
       session.OnStore([](NumPack& store) { return store.BeginWritable(); });
   auto arrays = std::make_shared<WritableArrays>(ValueOrRaise(std::move(begun)));
-  if (writable_ != nullptr && !writable_->over()) {
-    arrays->Leave();  // another thread was faster
-    writable_->Join();
+  if (writable_ == nullptr || writable_->over()) {
+    writable_ = std::move(arrays);
     return writable_;
   }
-  writable_ = std::move(arrays);
-  return writable_;
+  // Another thread was faster. Its block goes on while we leave ours, which gives up the GIL.
+  const std::shared_ptr<WritableArrays> first = writable_;
+  first->Join();
+  arrays->Leave();
+  return first;
 }
 
 }  // namespace numpack::python

@@ -93,9 +93,13 @@ void WritableArrays::Save(nb::handle arrays) {
 }
 
 absl::Status WritableArrays::Finish() {
-  for (const auto& [name, ndarray] : arrays_) MakeReadOnly(ndarray);
-  arrays_.clear();
+  // First of all: this is over for other threads before the GIL is given up, which releasing arrays
+  // does too.
   std::shared_ptr<WritableBatch> batch = std::move(batch_);
+  nb::dict arrays;
+  std::swap(arrays, arrays_);
+  for (const auto& [name, ndarray] : arrays) MakeReadOnly(ndarray);
+  arrays.clear();
   return WithoutGil([&batch] {
     absl::Status status = batch->Finish();
     batch.reset();
