@@ -16,7 +16,7 @@ absl::Status Check(const absl::Status& first, int* reached) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int> Sum(absl::StatusOr<int> a, absl::StatusOr<std::unique_ptr<int>> b) {
+absl::StatusOr<int> Sum(const absl::StatusOr<int>& a, absl::StatusOr<std::unique_ptr<int>> b) {
   NUMPACK_ASSIGN_OR_RETURN(const int left, a);
   int right = 0;
   NUMPACK_ASSIGN_OR_RETURN(const std::unique_ptr<int> owned, std::move(b));

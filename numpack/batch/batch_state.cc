@@ -107,7 +107,7 @@ absl::Status BatchState::Save(absl::string_view name, AnyArray array) {
   std::optional<Value> replaced;
   if (const auto it = values_.find(name); it != values_.end()) replaced = std::move(it->second);
   DropValue(name);  // the array it replaces need not make room
-  const absl::Status status = Keep(name, std::move(array));
+  absl::Status status = Keep(name, std::move(array));
   if (status.ok()) {
     NoteSaved(name);
   } else if (replaced.has_value()) {

@@ -13,7 +13,7 @@ class WritableBatchState::MappedOwner final : public ArrayOwner {
   explicit MappedOwner(storage::InPlaceMapping mapping) : mapping_(std::move(mapping)) {}
 
   // Arrays without bytes have an address too; nothing is ever stored there.
-  std::byte* data() {
+  std::byte* data() const {
     alignas(64) static std::byte nothing[64];
     return mapping_.region.empty() ? nothing : mapping_.region.data();
   }

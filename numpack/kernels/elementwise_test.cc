@@ -111,6 +111,7 @@ class ElementwiseTest : public testing::Test {
     ASSERT_TRUE(operand.GuardsAreIntact());
     for (size_t i = 0; i < operands.size(); ++i) {
       const T after = operand[i];
+      // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the bits are meant
       ASSERT_EQ(std::memcmp(&after, &operands[i], sizeof(T)), 0) << "the operand was written to";
     }
   }

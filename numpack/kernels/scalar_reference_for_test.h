@@ -44,6 +44,8 @@ T Reference(Operation operation, T x, T a, T b) {
 template <typename T>
 bool IsExpected(Operation operation, T x, T a, T b, T actual) {
   const T expected = Reference(operation, x, a, b);
+  // Bit for bit, signed zeros and NaNs included.
+  // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
   if (std::memcmp(&expected, &actual, sizeof(T)) == 0) return true;
   if constexpr (std::is_floating_point_v<T>) {
     const bool fused = operation == Operation::kMultiplyAdd;

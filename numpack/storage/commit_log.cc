@@ -61,7 +61,7 @@ absl::Status CommitLog::Append(absl::Span<const Item> items) {
   }
   next.offset += bytes.size();
   NUMPACK_RETURN_IF_ERROR(ReserveTo(next.offset));
-  const absl::Status status = file_->WriteAt(position_.offset, AsBytes(bytes));
+  absl::Status status = file_->WriteAt(position_.offset, AsBytes(bytes));
   if (status.ok()) {
     position_ = next;
     return absl::OkStatus();

@@ -137,7 +137,7 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::StatusOr<std::shared_ptr<Extent>> Allocate(uint64_t bytes, bool own_pages);
   absl::StatusOr<bool> Grow(Extent& extent, uint64_t bytes);
   // Gives an extent back that no state names (any more, or never did).
-  void Release(std::shared_ptr<Extent> extent);
+  void Release(const std::shared_ptr<Extent>& extent);
   absl::Status Commit(absl::Span<const std::string> removes, absl::Span<const Catalogue::Put> puts);
   uint64_t NextOrdinal();
 
@@ -146,7 +146,8 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::Status StartLog(uint64_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   void MaybeChangeLog() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   void RemoveLog(uint64_t number);
-  void ReleaseLocked(std::shared_ptr<Extent> extent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  void ReleaseLocked(const std::shared_ptr<Extent>& extent)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   void CollectLimbo() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   CheckpointPayload MakeCheckpoint(uint64_t log_number) const ABSL_LOCKS_EXCLUDED(mu_);
   bool syncs() const { return durability_.load() != Durability::kNone; }

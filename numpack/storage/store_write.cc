@@ -67,12 +67,12 @@ absl::StatusOr<bool> Store::Grow(Extent& extent, uint64_t bytes) {
   return space_.Grow(extent, bytes);
 }
 
-void Store::Release(std::shared_ptr<Extent> extent) {
+void Store::Release(const std::shared_ptr<Extent>& extent) {
   absl::MutexLock lock(&write_mu_);
-  ReleaseLocked(std::move(extent));
+  ReleaseLocked(extent);
 }
 
-void Store::ReleaseLocked(std::shared_ptr<Extent> extent) {
+void Store::ReleaseLocked(const std::shared_ptr<Extent>& extent) {
   if (!limbo_.Add(extent)) space_.Free(*extent);
 }
 
@@ -107,7 +107,7 @@ absl::Status Store::Commit(absl::Span<const std::string> removes,
     absl::MutexLock lock(&mu_);
     superseded = catalogue_.Apply(removes, puts, log_->generation());
   }
-  for (std::shared_ptr<Extent>& extent : superseded) ReleaseLocked(std::move(extent));
+  for (const std::shared_ptr<Extent>& extent : superseded) ReleaseLocked(extent);
   if (durability_.load() == Durability::kFull) NUMPACK_RETURN_IF_ERROR(FlushLocked());
   MaybeChangeLog();
   return absl::OkStatus();

@@ -42,7 +42,7 @@ PendingExtent& PendingExtent::operator=(PendingExtent&& other) noexcept {
 }
 
 PendingExtent::~PendingExtent() {
-  if (owned_ && extent_ != nullptr) store_->Release(std::move(extent_));
+  if (owned_ && extent_ != nullptr) store_->Release(extent_);
 }
 
 absl::Status PendingExtent::Write(uint64_t offset, Pieces pieces) {
@@ -216,7 +216,7 @@ absl::Status Transaction::Publish() {
 }
 
 absl::Status Transaction::Commit() {
-  const absl::Status status = Publish();
+  absl::Status status = Publish();
   End();
   return status;
 }

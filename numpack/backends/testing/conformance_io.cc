@@ -77,7 +77,7 @@ TEST_P(BackendConformanceTest, GathersPieces) {
     pieces.push_back(Bytes(contents).subspan(at, length));
     at += length;
   }
-  pieces.push_back({});
+  pieces.emplace_back();
   ASSERT_GT(pieces.size(), 4000u);
   const std::unique_ptr<File> file = Create("a", "##");
   ASSERT_TRUE(file->WriteAt(1, absl::MakeConstSpan(pieces)).ok());

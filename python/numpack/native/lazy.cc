@@ -7,7 +7,7 @@ namespace numpack::python {
 namespace {
 
 namespace nb = nanobind;
-using nb::literals::operator""_a;
+using nb::literals::operator""_a;  // NOLINT(misc-unused-using-decls): clang-tidy 14 misses its uses
 
 // memoryview(lazy): the ndarray's own buffer, which keeps the ndarray and so the mapping.
 int GetBuffer(PyObject* self, Py_buffer* buffer, int flags) {

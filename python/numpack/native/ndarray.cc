@@ -192,7 +192,7 @@ nb::object ToNdarray(AnyArray array) {
   auto keeper = std::make_unique<AnyArray>(std::move(array));
   const nb::object base = nb::steal(PyCapsule_New(keeper.get(), nullptr, DeleteArray));
   if (!base.is_valid()) throw nb::python_error();
-  keeper.release();
+  static_cast<void>(keeper.release());  // the capsule's now
 
   absl::InlinedVector<npy_intp, 4> shape(view.shape.begin(), view.shape.end());
   absl::InlinedVector<npy_intp, 4> strides(view.strides.begin(), view.strides.end());

@@ -58,7 +58,7 @@ class Store {
   void Replace(nanobind::handle arrays, nanobind::handle indexes);
   void Drop(nanobind::handle names, nanobind::handle indexes);
   void Remove(nanobind::handle names);
-  void Update(nanobind::handle name);
+  void Update(nanobind::handle name) const;
   void Clone(nanobind::handle source, nanobind::handle target);
   void Reset();
 

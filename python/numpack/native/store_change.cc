@@ -71,7 +71,7 @@ void Store::Remove(nb::handle names) {
   Check(session.Change([&](auto& target) { return RemoveAll(target, list); }));
 }
 
-void Store::Update(nb::handle name) {
+void Store::Update(nb::handle name) const {
   // Dropping rows gives their space back at once: what is left to do is to tell whether the array
   // is there.
   ArrayShape(name);

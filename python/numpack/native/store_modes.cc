@@ -118,7 +118,7 @@ std::shared_ptr<WritableArrays> Store::BeginWritable() {
     return writable_;
   }
   // Another thread was faster. Its block goes on while we leave ours, which gives up the GIL.
-  const std::shared_ptr<WritableArrays> first = writable_;
+  std::shared_ptr<WritableArrays> first = writable_;
   first->Join();
   arrays->Leave();
   return first;

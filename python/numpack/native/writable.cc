@@ -16,7 +16,7 @@ namespace numpack::python {
 namespace {
 
 namespace nb = nanobind;
-using nb::literals::operator""_a;
+using nb::literals::operator""_a;  // NOLINT(misc-unused-using-decls): clang-tidy 14 misses its uses
 
 absl::Status NotTheView(absl::string_view name) {
   return PythonError(
