@@ -66,8 +66,6 @@ absl::Status BatchState::BeginChanges() {
   return absl::OkStatus();
 }
 
-bool BatchState::InMemory(absl::string_view name) const { return values_.contains(name); }
-
 bool BatchState::IsDirty(absl::string_view name) const { return policy_.IsDirty(name); }
 
 bool BatchState::IsPending(absl::string_view name) const {

@@ -75,7 +75,6 @@ class BatchState {
   absl::Status CheckActive() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Starts the transaction, if it has not started yet.
   absl::Status BeginChanges() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool InMemory(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool IsDirty(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool IsPending(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<LazyArray> BelowCache(absl::string_view name) const

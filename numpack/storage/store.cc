@@ -266,7 +266,7 @@ absl::StatusOr<PinnedBytes> Store::Find(absl::string_view name) const {
   return PinnedBytes(shared_from_this(), std::move(entry));
 }
 
-absl::StatusOr<PinnedBytes> Store::PinEntry(EntryPtr entry) const {
+PinnedBytes Store::PinEntry(EntryPtr entry) const {
   return PinnedBytes(shared_from_this(), std::move(entry));
 }
 

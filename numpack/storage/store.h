@@ -133,7 +133,7 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::Status TakeTurn();
   void EndTurn();
   EntryPtr FindEntry(absl::string_view name) const;
-  absl::StatusOr<PinnedBytes> PinEntry(EntryPtr entry) const;
+  PinnedBytes PinEntry(EntryPtr entry) const;
   absl::StatusOr<std::shared_ptr<Extent>> Allocate(uint64_t bytes, bool own_pages);
   absl::StatusOr<bool> Grow(Extent& extent, uint64_t bytes);
   // Gives an extent back that no state names (any more, or never did).
@@ -148,6 +148,8 @@ class Store : public std::enable_shared_from_this<Store> {
   void RemoveLog(uint64_t number);
   void ReleaseLocked(const std::shared_ptr<Extent>& extent)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  // Frees what limbo gives up; CollectLimbo only when there may be something.
+  void FreeCollected() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   void CollectLimbo() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   CheckpointPayload MakeCheckpoint(uint64_t log_number) const ABSL_LOCKS_EXCLUDED(mu_);
   bool syncs() const { return durability_.load() != Durability::kNone; }

@@ -82,6 +82,10 @@ void Store::CollectLimbo() {
   const uint64_t releases = releases_->load();
   if (releases == seen_releases_) return;
   seen_releases_ = releases;
+  FreeCollected();
+}
+
+void Store::FreeCollected() {
   for (const std::shared_ptr<Extent>& extent : limbo_.Collect()) space_.Free(*extent);
 }
 
@@ -132,7 +136,7 @@ absl::Status Store::FlushLocked() {
   NUMPACK_RETURN_IF_ERROR(log_->Append({{RecordKind::kSeal, ""}}));
   sealed_generation_ = log_->generation();
   limbo_.Sealed();
-  for (const std::shared_ptr<Extent>& extent : limbo_.Collect()) space_.Free(*extent);
+  FreeCollected();
   return absl::OkStatus();
 }
 
@@ -166,7 +170,7 @@ absl::Status Store::StartLog(uint64_t number) {
   limbo_.Barrier(log->generation());
   NUMPACK_RETURN_IF_ERROR(log->Append({{RecordKind::kSeal, ""}}));
   limbo_.Sealed();
-  for (const std::shared_ptr<Extent>& extent : limbo_.Collect()) space_.Free(*extent);
+  FreeCollected();
   sealed_generation_ = log->generation();
   checkpoint_bytes_ = log->bytes();
   log_ = std::move(log);
