@@ -50,6 +50,9 @@ struct BackendCapabilities {
   // File::Sync and SyncDirectory reach stable storage. False for memory: nothing survives the
   // process.
   bool durable_sync = false;
+  // OpenForeign and Rename work. Without it directories of NumPack 0.7 can be neither opened nor
+  // written.
+  bool foreign_files = false;
 };
 
 enum class OpenMode {
@@ -79,7 +82,20 @@ class Backend {
   // or delay the removal until they close (Windows); either way the name is free when this returns.
   virtual absl::Status Remove(absl::string_view name) = 0;
 
-  // Makes creations and removals durable.
+  // Opens a file that another program named, by a name that ValidateForeignName accepts. Only what
+  // is there already: kReadOnly and kReadWrite, others are InvalidArgument. Never follows a
+  // symbolic link, so that it opens nothing outside the directory; what is no plain file is
+  // FailedPrecondition. Only code that reads directories of other programs calls this; a store's
+  // own files are opened by Open.
+  virtual absl::StatusOr<std::unique_ptr<File>> OpenForeign(absl::string_view name, OpenMode mode);
+
+  // Gives a file another name, both by the rule of ValidateForeignName. NotFound when there is no
+  // `from`, or no folder for `to`; AlreadyExists, and nothing changes, when there is a `to`. Open
+  // files and mappings of it keep working. Durable after SyncDirectory; until then a power loss may
+  // leave the old name or the new one.
+  virtual absl::Status Rename(absl::string_view from, absl::string_view to);
+
+  // Makes creations, removals and new names durable.
   virtual absl::Status SyncDirectory() = 0;
 
   // OK while the directory is still there under a name; NotFound once it has been removed. Cheap
@@ -105,6 +121,11 @@ class Backend {
 // characters out of [a-z0-9._-], no dot at either end, and nothing that Windows takes for a device
 // (con, nul.txt, com1). Array names never become file names.
 absl::Status ValidateFileName(absl::string_view name);
+
+// The rule for names of foreign files: a name, or a folder's name, a slash and a name. Each is 1 to
+// 255 bytes without a zero byte, and neither "." nor "..", so that no name leads out of the
+// directory. A backend refuses, with InvalidArgument too, what its system cannot have in a name.
+absl::Status ValidateForeignName(absl::string_view name);
 
 }  // namespace numpack
 

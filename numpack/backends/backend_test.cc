@@ -51,5 +51,23 @@ TEST(ValidateFileNameTest, MessageStaysShortAndPrintable) {
   EXPECT_EQ(status.message().find('\n'), absl::string_view::npos);
 }
 
+TEST(ValidateForeignNameTest, AcceptsWhatOtherProgramsWrite) {
+  for (const char* name : {"metadata.npkm", "data_W.npkd", "data_\xc3\xa4 \xe2\x82\xac.npkd", ".x",
+                           "...", "a.", "con", "a\\b", "data_x_segments/seg_000000.npkd", "a\nb"}) {
+    EXPECT_TRUE(ValidateForeignName(name).ok()) << name;
+  }
+  EXPECT_TRUE(ValidateForeignName(std::string(255, 'x') + "/" + std::string(255, 'y')).ok());
+}
+
+TEST(ValidateForeignNameTest, RefusesWhatLeadsOutOfTheDirectory) {
+  for (const char* name : {"", ".", "..", "/", "/a", "a/", "a//b", "../a", "a/..", "./a", "a/.",
+                           "a/b/c", "a/../b", "/etc/passwd"}) {
+    EXPECT_EQ(ValidateForeignName(name).code(), absl::StatusCode::kInvalidArgument) << name;
+  }
+  EXPECT_FALSE(ValidateForeignName(std::string(256, 'x')).ok());
+  EXPECT_FALSE(ValidateForeignName("a/" + std::string(256, 'x')).ok());
+  EXPECT_FALSE(ValidateForeignName(absl::string_view("a\0b", 3)).ok());
+}
+
 }  // namespace
 }  // namespace numpack

@@ -45,6 +45,14 @@ absl::StatusOr<uint64_t> LockRangeEnd(absl::string_view file, uint64_t offset, u
   return RangeEnd(file, offset, length);
 }
 
+absl::Status CheckForeignOpen(absl::string_view directory, absl::string_view name, OpenMode mode) {
+  if (mode != OpenMode::kReadOnly && mode != OpenMode::kReadWrite) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(directory, ": a foreign file can only be opened, not made"));
+  }
+  return ValidateForeignName(name);
+}
+
 absl::Status PastEndError(absl::string_view file, uint64_t offset, uint64_t length, uint64_t size) {
   return absl::OutOfRangeError(absl::StrCat(file, ": ", length, " bytes at offset ", offset,
                                             " were asked for, the file has ", size, " bytes"));

@@ -1,5 +1,5 @@
-// The argument checks that every File makes, for implementations: one rule and one wording for all
-// of them.
+// The argument checks that every Backend and File makes, for implementations: one rule and one
+// wording for all of them.
 #ifndef NUMPACK_BACKENDS_FILE_CHECKS_H_
 #define NUMPACK_BACKENDS_FILE_CHECKS_H_
 
@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "numpack/backends/backend.h"
 
 namespace numpack {
 
@@ -24,6 +25,9 @@ absl::StatusOr<uint64_t> RangeEnd(absl::string_view file, uint64_t offset,
 // As RangeEnd, and InvalidArgument when the range is empty: no system agrees with another on empty
 // locks.
 absl::StatusOr<uint64_t> LockRangeEnd(absl::string_view file, uint64_t offset, uint64_t length);
+
+// OK for what Backend::OpenForeign takes. `directory` is Backend::Describe(), for the message.
+absl::Status CheckForeignOpen(absl::string_view directory, absl::string_view name, OpenMode mode);
 
 // The errors themselves.
 absl::Status PastEndError(absl::string_view file, uint64_t offset, uint64_t length, uint64_t size);

@@ -14,11 +14,13 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "numpack/backends/backend.h"
 #include "numpack/backends/file.h"
+#include "numpack/backends/file_checks.h"
 #include "numpack/backends/memory/memory_file.h"
 #include "numpack/backends/memory/memory_node.h"
 #include "numpack/base/status_macros.h"
@@ -41,20 +43,27 @@ class MemoryBackend final : public Backend {
   BackendCapabilities capabilities() const override {
     BackendCapabilities capabilities;
     capabilities.mappings = true;
+    capabilities.foreign_files = true;
     return capabilities;
   }
 
   absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view name, OpenMode mode) override {
     NUMPACK_RETURN_IF_ERROR(ValidateFileName(name));
-    NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<MemoryNode> node, Find(name, mode));
-    return std::make_unique<MemoryFile>(std::move(node), Description(name),
-                                        mode != OpenMode::kReadOnly);
+    return OpenNode(name, mode);
+  }
+
+  absl::StatusOr<std::unique_ptr<File>> OpenForeign(absl::string_view name,
+                                                    OpenMode mode) override {
+    NUMPACK_RETURN_IF_ERROR(CheckForeignOpen(Describe(), name, mode));
+    return OpenNode(name, mode);
   }
 
   absl::StatusOr<std::vector<std::string>> List() override {
     absl::ReaderMutexLock lock(&mutex_);
     std::vector<std::string> names;
-    for (const auto& [name, node] : nodes_) names.push_back(name);
+    for (const auto& [name, node] : nodes_) {
+      if (!absl::StrContains(name, '/')) names.push_back(name);
+    }
     return names;
   }
 
@@ -64,6 +73,20 @@ class MemoryBackend final : public Backend {
     const auto found = nodes_.find(name);
     if (found == nodes_.end())
       return absl::NotFoundError(absl::StrCat("no file ", Description(name)));
+    nodes_.erase(found);
+    return absl::OkStatus();
+  }
+
+  // Folders are just a part of the name here, so every folder is there.
+  absl::Status Rename(absl::string_view from, absl::string_view to) override {
+    NUMPACK_RETURN_IF_ERROR(ValidateForeignName(from));
+    NUMPACK_RETURN_IF_ERROR(ValidateForeignName(to));
+    absl::MutexLock lock(&mutex_);
+    const auto found = nodes_.find(from);
+    if (found == nodes_.end())
+      return absl::NotFoundError(absl::StrCat("no file ", Description(from)));
+    if (nodes_.find(to) != nodes_.end()) return ExistsError(to);
+    nodes_.emplace(to, found->second);
     nodes_.erase(found);
     return absl::OkStatus();
   }
@@ -84,14 +107,24 @@ class MemoryBackend final : public Backend {
     return absl::StrCat(Describe(), "/", name);
   }
 
+  absl::Status ExistsError(absl::string_view name) const {
+    return absl::AlreadyExistsError(
+        absl::StrCat("there is a file ", Description(name), " already"));
+  }
+
+  absl::StatusOr<std::unique_ptr<File>> OpenNode(absl::string_view name, OpenMode mode) {
+    NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<MemoryNode> node, Find(name, mode));
+    return std::make_unique<MemoryFile>(std::move(node), Description(name),
+                                        mode != OpenMode::kReadOnly);
+  }
+
   absl::StatusOr<std::shared_ptr<MemoryNode>> Find(absl::string_view name, OpenMode mode) {
     const bool may_create = mode == OpenMode::kCreate || mode == OpenMode::kCreateNew;
     absl::MutexLock lock(&mutex_);
     auto found = nodes_.find(name);
     if (found != nodes_.end()) {
       if (mode != OpenMode::kCreateNew) return found->second;
-      return absl::AlreadyExistsError(
-          absl::StrCat("there is a file ", Description(name), " already"));
+      return ExistsError(name);
     }
     if (!may_create) return absl::NotFoundError(absl::StrCat("no file ", Description(name)));
     auto node = std::make_shared<MemoryNode>(budget_, max_file_size_);

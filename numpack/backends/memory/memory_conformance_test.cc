@@ -10,6 +10,7 @@ BackendFactory MemoryFactory() {
   factory.name = "Memory";
   factory.make_new = [] { return NewMemoryBackend(); };
   factory.capabilities.mappings = true;
+  factory.capabilities.foreign_files = true;
   return factory;
 }
 

@@ -30,6 +30,7 @@ absl::StatusCode CodeOf(int error) {
       return absl::StatusCode::kPermissionDenied;
     case EISDIR:
     case ENOTDIR:
+    case ELOOP:  // a symbolic link where none is followed
       return absl::StatusCode::kFailedPrecondition;
     case EIO:
       return absl::StatusCode::kDataLoss;

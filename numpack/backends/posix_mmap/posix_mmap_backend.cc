@@ -29,6 +29,7 @@
 #include "absl/synchronization/mutex.h"
 #include "numpack/backends/backend.h"
 #include "numpack/backends/file.h"
+#include "numpack/backends/file_checks.h"
 #include "numpack/backends/posix_mmap/posix_descriptor.h"
 #include "numpack/backends/posix_mmap/posix_directory.h"
 #include "numpack/backends/posix_mmap/posix_error.h"
@@ -98,26 +99,32 @@ class PosixMmapBackend final : public Backend {
     capabilities.shared_mappings = true;
     capabilities.process_locks = HaveFileLocks();
     capabilities.durable_sync = true;
+    capabilities.foreign_files = true;
     return capabilities;
   }
 
   absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view name, OpenMode mode) override {
     NUMPACK_RETURN_IF_ERROR(ValidateFileName(name));
-    auto file = std::make_shared<PosixOpenFile>();
-    file->description = absl::StrCat(path_, "/", name);
-    file->writable = mode != OpenMode::kReadOnly;
-    const std::string c_name(name);
-    file->descriptor = Descriptor(RetryOnSignal(
-        [&] { return openat(directory_.get(), c_name.c_str(), OpenFlags(mode), 0666); }));
-    struct stat info;
-    if (!file->descriptor.valid() || fstat(file->descriptor.get(), &info) != 0) {
-      return ErrnoToStatus(errno, "cannot open", file->description);
-    }
-    if (!S_ISREG(info.st_mode)) {
-      return absl::FailedPreconditionError(absl::StrCat(file->description, " is not a plain file"));
-    }
-    file->inode = inodes_.Get(info);
-    return std::make_unique<PosixFile>(std::move(file));
+    return OpenIn(directory_.get(), std::string(name), name, OpenFlags(mode));
+  }
+
+  absl::StatusOr<std::unique_ptr<File>> OpenForeign(absl::string_view name,
+                                                    OpenMode mode) override {
+    NUMPACK_RETURN_IF_ERROR(CheckForeignOpen(path_, name, mode));
+    NUMPACK_ASSIGN_OR_RETURN(const Place place, Locate(name));
+    return OpenIn(place.directory, place.name, name, OpenFlags(mode) | O_NOFOLLOW);
+  }
+
+  absl::Status Rename(absl::string_view from, absl::string_view to) override {
+    NUMPACK_RETURN_IF_ERROR(ValidateForeignName(from));
+    NUMPACK_RETURN_IF_ERROR(ValidateForeignName(to));
+    NUMPACK_ASSIGN_OR_RETURN(const Place source, Locate(from));
+    NUMPACK_ASSIGN_OR_RETURN(const Place target, Locate(to));
+    const int error = RenameToFreeName(source.directory, source.name.c_str(), target.directory,
+                                       target.name.c_str());
+    return error == 0
+               ? absl::OkStatus()
+               : ErrnoToStatus(error, "cannot rename", absl::StrCat(path_, "/", from, " to ", to));
   }
 
   absl::StatusOr<std::vector<std::string>> List() override {
@@ -162,6 +169,49 @@ class PosixMmapBackend final : public Backend {
   std::string Describe() const override { return path_; }
 
  private:
+  // Where a foreign name leads: `name` in the directory, or in a folder of it that this holds open.
+  struct Place {
+    Descriptor folder;
+    int directory = -1;
+    std::string name;
+  };
+
+  absl::StatusOr<Place> Locate(absl::string_view foreign_name) const {
+    const size_t slash = foreign_name.find('/');
+    if (slash == absl::string_view::npos) {
+      return Place{Descriptor(), directory_.get(), std::string(foreign_name)};
+    }
+    const std::string folder(foreign_name.substr(0, slash));
+    // A link here could lead anywhere.
+    constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    Place place;
+    place.folder =
+        Descriptor(RetryOnSignal([&] { return openat(directory_.get(), folder.c_str(), kFlags); }));
+    if (!place.folder.valid())
+      return ErrnoToStatus(errno, "cannot open folder", absl::StrCat(path_, "/", folder));
+    place.directory = place.folder.get();
+    place.name = std::string(foreign_name.substr(slash + 1));
+    return place;
+  }
+
+  absl::StatusOr<std::unique_ptr<File>> OpenIn(int directory, const std::string& name,
+                                               absl::string_view full_name, int flags) {
+    auto file = std::make_shared<PosixOpenFile>();
+    file->description = absl::StrCat(path_, "/", full_name);
+    file->writable = (flags & O_ACCMODE) != O_RDONLY;
+    file->descriptor =
+        Descriptor(RetryOnSignal([&] { return openat(directory, name.c_str(), flags, 0666); }));
+    struct stat info;
+    if (!file->descriptor.valid() || fstat(file->descriptor.get(), &info) != 0) {
+      return ErrnoToStatus(errno, "cannot open", file->description);
+    }
+    if (!S_ISREG(info.st_mode)) {
+      return absl::FailedPreconditionError(absl::StrCat(file->description, " is not a plain file"));
+    }
+    file->inode = inodes_.Get(info);
+    return std::make_unique<PosixFile>(std::move(file));
+  }
+
   const Descriptor directory_;
   const std::string path_;
   const std::string identity_;

@@ -124,6 +124,25 @@ TEST_F(PosixMmapBackendTest, OnlyPlainFilesOpenAndAreListed) {
   }
 }
 
+// A directory that came as an archive may hold links to anywhere.
+TEST_F(PosixMmapBackendTest, ForeignNamesFollowNoLinks) {
+  const std::shared_ptr<Backend> backend = OpenAt(temp_ / "store");
+  fs::create_directory(temp_ / "outside");
+  std::ofstream(temp_ / "outside/secret") << "secret";
+  fs::create_symlink(temp_ / "outside/secret", temp_ / "store/data_file.npkd");
+  fs::create_symlink(temp_ / "outside", temp_ / "store/folder");
+  fs::create_directory(temp_ / "store/directory");
+  for (const char* name : {"data_file.npkd", "folder/secret", "directory", "folder"}) {
+    for (const OpenMode mode : {OpenMode::kReadOnly, OpenMode::kReadWrite}) {
+      EXPECT_EQ(backend->OpenForeign(name, mode).status().code(),
+                absl::StatusCode::kFailedPrecondition)
+          << name;
+    }
+  }
+  EXPECT_EQ(backend->Rename("folder/secret", "mine").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(fs::exists(temp_ / "outside/secret"));
+}
+
 TEST_F(PosixMmapBackendTest, ErrorsCarryErrno) {
   const std::shared_ptr<Backend> backend = OpenAt(temp_.path());
   EXPECT_EQ(GetErrno(backend->Open("a", OpenMode::kReadOnly).status()), ENOENT);

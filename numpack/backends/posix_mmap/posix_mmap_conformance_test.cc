@@ -1,3 +1,4 @@
+#include <filesystem>  // NOLINT(build/c++17): tests only
 #include <fstream>
 #include <memory>
 #include <string>
@@ -28,12 +29,15 @@ BackendFactory PosixFactory() {
   };
   factory.reopen = [](Backend& backend) { return OpenAt(backend.Describe()); };
   factory.add_foreign_file = [](Backend& backend, const std::string& name) {
-    std::ofstream(backend.Describe() + "/" + name) << "foreign";
+    const std::filesystem::path path = backend.Describe() + "/" + name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << "foreign";
   };
   factory.capabilities.mappings = true;
   factory.capabilities.shared_mappings = true;
   factory.capabilities.process_locks = true;
   factory.capabilities.durable_sync = true;
+  factory.capabilities.foreign_files = true;
   factory.makes_private = true;
   return factory;
 }

@@ -8,12 +8,16 @@
 #if defined(__APPLE__)
 #include <sys/sysctl.h>
 #endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 
 #include "numpack/backends/posix_mmap/posix_descriptor.h"
@@ -78,6 +82,25 @@ int SyncEntries(int fd) {
 #else
   return ErrnoOf(RetryOnSignal([&] { return fsync(fd); }));
 #endif
+}
+
+int RenameToFreeName(int from_directory, const char* from, int to_directory, const char* to) {
+#if defined(__linux__)
+  // By number, because not every C library has a function for it.
+  constexpr unsigned int kNoReplace = 1;
+  const int error = ErrnoOf(
+      static_cast<int>(syscall(SYS_renameat2, from_directory, from, to_directory, to, kNoReplace)));
+  if (error != EINVAL && error != ENOSYS && error != EOPNOTSUPP) return error;
+#elif defined(__APPLE__)
+  const int error = ErrnoOf(renameatx_np(from_directory, from, to_directory, to, RENAME_EXCL));
+  if (error != ENOTSUP && error != EINVAL) return error;
+#endif
+  // A system or a file system that cannot do it in one step. Whoever renames files of a store has
+  // it locked, so nobody else makes that file in between.
+  struct stat info;
+  if (fstatat(to_directory, to, &info, AT_SYMLINK_NOFOLLOW) == 0) return EEXIST;
+  if (errno != ENOENT) return errno;
+  return ErrnoOf(renameat(from_directory, from, to_directory, to));
 }
 
 int AllocateBlocks(int fd, uint64_t size) {

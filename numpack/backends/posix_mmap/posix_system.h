@@ -21,6 +21,10 @@ int SyncContents(int fd);
 // Makes the entries of a directory durable.
 int SyncEntries(int fd);
 
+// Renames a file between directories given by descriptors. EEXIST, and nothing changes, when the
+// new name is taken.
+int RenameToFreeName(int from_directory, const char* from, int to_directory, const char* to);
+
 // Allocates blocks for [0, size) and grows the file to `size` if it is shorter, in one step that no
 // other write can fall into. EOPNOTSUPP where the system or the file system has no such call.
 int AllocateBlocks(int fd, uint64_t size);

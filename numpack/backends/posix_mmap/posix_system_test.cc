@@ -37,6 +37,7 @@ TEST(PosixErrorTest, OneTable) {
       {EROFS, absl::StatusCode::kPermissionDenied},
       {ENOTDIR, absl::StatusCode::kFailedPrecondition},
       {EISDIR, absl::StatusCode::kFailedPrecondition},
+      {ELOOP, absl::StatusCode::kFailedPrecondition},
       {EIO, absl::StatusCode::kDataLoss},
       {EBADF, absl::StatusCode::kInternal},
   };

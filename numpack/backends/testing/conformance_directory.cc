@@ -39,6 +39,7 @@ TEST_P(BackendConformanceTest, ClaimsWhatItIsMeantTo) {
   EXPECT_EQ(claimed.shared_mappings, expected.shared_mappings);
   EXPECT_EQ(claimed.process_locks, expected.process_locks);
   EXPECT_EQ(claimed.durable_sync, expected.durable_sync);
+  EXPECT_EQ(claimed.foreign_files, expected.foreign_files);
 }
 
 TEST_P(BackendConformanceTest, OpensOnlyWhatIsThere) {

@@ -37,8 +37,9 @@ struct BackendFactory {
   // need it are then reported as skipped.
   std::function<std::shared_ptr<Backend>(Backend&)> reopen;
 
-  // Puts a plain file with this name, which no store would choose, into the directory, past the
-  // backend. Empty where that is impossible.
+  // Puts a plain file with this name, which no store would choose, and the contents "foreign" into
+  // the directory, past the backend; for "folder/name" it makes the folder. Empty where that is
+  // impossible.
   std::function<void(Backend&, const std::string& name)> add_foreign_file;
 
   // What the implementation is meant to claim: a test fails when the wrong one runs.

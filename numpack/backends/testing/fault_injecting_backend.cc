@@ -27,6 +27,7 @@ namespace numpack {
 bool ChangesTheStore(const BackendCall& call) {
   switch (call.operation) {
     case BackendOperation::kRemove:
+    case BackendOperation::kRename:
     case BackendOperation::kSyncDirectory:
     case BackendOperation::kReserve:
     case BackendOperation::kTruncate:
@@ -253,6 +254,18 @@ absl::StatusOr<std::vector<std::string>> FaultInjectingBackend::List() {
 absl::Status FaultInjectingBackend::Remove(absl::string_view name) {
   NUMPACK_RETURN_IF_ERROR(plan_->Check(BackendOperation::kRemove, name));
   return inner_->Remove(name);
+}
+
+absl::StatusOr<std::unique_ptr<File>> FaultInjectingBackend::OpenForeign(absl::string_view name,
+                                                                         OpenMode mode) {
+  NUMPACK_RETURN_IF_ERROR(plan_->Check(BackendOperation::kOpenForeign, name));
+  NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file, inner_->OpenForeign(name, mode));
+  return std::make_unique<FaultyFile>(std::move(file), std::string(name), plan_);
+}
+
+absl::Status FaultInjectingBackend::Rename(absl::string_view from, absl::string_view to) {
+  NUMPACK_RETURN_IF_ERROR(plan_->Check(BackendOperation::kRename, from));
+  return inner_->Rename(from, to);
 }
 
 absl::Status FaultInjectingBackend::SyncDirectory() {

@@ -32,7 +32,9 @@ namespace numpack {
 enum class BackendOperation {
   kOpen,
   kList,
+  kOpenForeign,
   kRemove,
+  kRename,
   kSyncDirectory,
   kCheckPresent,
   kFreeSpace,
@@ -53,7 +55,7 @@ enum class BackendOperation {
 // One call, as predicates see it.
 struct BackendCall {
   BackendOperation operation;
-  std::string file;  // its name; empty for calls on the directory
+  std::string file;  // its name (for kRename the old one); empty for calls on the directory
 };
 
 // Calls that change what is stored or make it durable: for predicates.
@@ -96,6 +98,8 @@ class FaultInjectingBackend final : public Backend {
   absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view name, OpenMode mode) override;
   absl::StatusOr<std::vector<std::string>> List() override;
   absl::Status Remove(absl::string_view name) override;
+  absl::StatusOr<std::unique_ptr<File>> OpenForeign(absl::string_view name, OpenMode mode) override;
+  absl::Status Rename(absl::string_view from, absl::string_view to) override;
   absl::Status SyncDirectory() override;
   absl::Status CheckPresent() override;
   absl::StatusOr<uint64_t> FreeSpace() override;
