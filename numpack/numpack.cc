@@ -5,6 +5,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "numpack/base/mode_error.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/batch/batch_state.h"
 #include "numpack/batch/writable_batch_state.h"
@@ -29,9 +30,9 @@ std::shared_ptr<State> Active(const std::weak_ptr<State>& weak) {
 }
 
 absl::Status Mixed(const char* active, const char* wanted) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("a ", active, " is active on this handle: end it before beginning a ", wanted,
-                   ", or use a second handle on the store"));
+  return ModeError(absl::StrCat("a ", active,
+                                " is active on this handle: end it before beginning a ", wanted,
+                                ", or use a second handle on the store"));
 }
 
 }  // namespace

@@ -24,6 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "numpack/backends/backend.h"      // IWYU pragma: export
+#include "numpack/base/mode_error.h"       // IWYU pragma: export
 #include "numpack/batch/batch.h"           // IWYU pragma: export
 #include "numpack/batch/writable_batch.h"  // IWYU pragma: export
 #include "numpack/core/array_store.h"      // IWYU pragma: export
@@ -51,8 +52,8 @@ class NumPack : public ArrayStore {
   ~NumPack();
 
   // One batch mode at a time for each handle: a batch begun while one of the same kind is active
-  // joins it, and its options are ignored; FailedPrecondition while one of the other kind is
-  // active.
+  // joins it, and its options are ignored; FailedPrecondition (IsModeError) while one of the other
+  // kind is active.
   absl::StatusOr<Batch> BeginBatch(BatchOptions options = {});
   absl::StatusOr<WritableBatch> BeginWritable();
 

@@ -6,6 +6,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "numpack/base/mode_error.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/core/array_metadata.h"
 #include "numpack/core/rows.h"
@@ -77,7 +78,7 @@ absl::StatusOr<ArrayInfo> Transaction::InfoWithRows(absl::string_view name) cons
 absl::Status Transaction::Put(absl::string_view name, ArrayInfo info,
                               storage::PendingExtent bytes) {
   info.modified_us = NowMicros();
-  return Annotate(name, pending_.Put(name, std::move(bytes), EncodeMetadata(info)));
+  return Annotate(name, AsModeError(pending_.Put(name, std::move(bytes), EncodeMetadata(info))));
 }
 
 absl::Status Transaction::Save(absl::string_view name, const ArrayView& view) {
@@ -99,7 +100,7 @@ absl::Status Transaction::Append(absl::string_view name, const ArrayView& view) 
   AnyArray copy;
   NUMPACK_ASSIGN_OR_RETURN(const absl::Span<const std::byte> elements, ElementsOf(view, &copy));
   absl::StatusOr<storage::PendingExtent> extent = pending_.Extend(name, {elements});
-  if (!extent.ok()) return Annotate(name, extent.status());
+  if (!extent.ok()) return Annotate(name, AsModeError(extent.status()));
   return Put(name, std::move(info), *std::move(extent));
 }
 
@@ -163,7 +164,9 @@ absl::Status Transaction::DropAllRows(absl::string_view name) {
   return Put(name, std::move(info), std::move(nothing));
 }
 
-absl::Status Transaction::Remove(absl::string_view name) { return pending_.Remove(name); }
+absl::Status Transaction::Remove(absl::string_view name) {
+  return AsModeError(pending_.Remove(name));
+}
 
 absl::Status Transaction::Clear() {
   for (const std::string& name : List()) NUMPACK_RETURN_IF_ERROR(Remove(name));
@@ -179,7 +182,7 @@ absl::Status Transaction::Clone(absl::string_view source, absl::string_view targ
 }
 
 absl::Status Transaction::Rename(absl::string_view from, absl::string_view to) {
-  return pending_.Rename(from, to);
+  return AsModeError(pending_.Rename(from, to));
 }
 
 absl::Status Transaction::Publish() { return pending_.Publish(); }
