@@ -4,9 +4,10 @@
 //   Save                   keeps a reference to the given array; nothing is written yet
 //   Commit                 publishes all saved arrays and other changes as one commit record
 //
-// Every other operation sees the pending state and takes part in the same commit. An array that was
-// loaded and changed but never saved is not published. The caller may go on changing a saved array
-// until the commit.
+// Every other operation sees the pending state and takes part in the same commit. The caller may go
+// on changing a saved array until the commit. What is not saved is not published: an array that was
+// loaded and changed in place, and nothing more, leaves the store as it is.
+// BatchOptions::on_unsaved_change finds such arrays.
 //
 // The batch holds the store's writer lock from its first change on; readers are never blocked.
 // `memory_limit_bytes` bounds the arrays kept in memory: least recently used ones go first,
@@ -14,12 +15,17 @@
 // ("spilled") and read back on demand. Arrays that somebody outside the batch still holds cannot be
 // freed; they are counted in BatchStats::pinned_bytes.
 //
-// Thread-safe; storing into one array from two threads is the caller's business.
-// Errors: as transaction.h; FailedPrecondition once the batch is over.
+// Thread-safe; storing into one array from two threads is the caller's business. While one thread
+// waits for the writer lock, others can go on reading. An end (Commit, Discard, destruction) in one
+// thread ends the batch for all.
+// Errors: as transaction.h; FailedPrecondition once the batch is over (IsModeError tells it from a
+// handle that is of no use any more).
 #ifndef NUMPACK_BATCH_BATCH_H_
 #define NUMPACK_BATCH_BATCH_H_
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +34,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "numpack/core/array.h"
 #include "numpack/core/array_info.h"
@@ -42,17 +49,24 @@ struct BatchOptions {
   // Makes the arrays that Load returns. Default: heap memory. Called with the batch's lock held, so
   // it must not wait for a thread that uses the batch.
   ArrayFactory factory = NewHeapArray;
+  // For debugging: called for each array that was loaded, changed in place and not saved, so that
+  // the change is lost. By Commit and Flush, once for each name, with no lock held. Costs a
+  // comparison of every loaded array; arrays larger than the memory limit are not looked at.
+  // Default: none.
+  std::function<void(absl::string_view name)> on_unsaved_change = nullptr;
 };
 
+// Of the batch and of those nested in it.
 struct BatchStats {
-  int64_t hits = 0;    // loads answered from memory
-  int64_t misses = 0;  // loads that read the store
-  int64_t evictions = 0;
-  int64_t spills = 0;
+  int64_t hits = 0;       // loads answered from memory
+  int64_t misses = 0;     // loads that read the store
+  int64_t evictions = 0;  // unchanged arrays dropped because of the limit
+  int64_t spills = 0;     // changed ones given up because of the limit
   uint64_t cached_bytes = 0;
   uint64_t pinned_bytes = 0;   // of cached_bytes: over the limit, but held outside the batch
   uint64_t spilled_bytes = 0;  // written ahead of the commit, in total
   uint64_t peak_bytes = 0;     // largest cached_bytes so far
+  absl::Duration flush_time;   // spent in publishing, by Commit and Flush
 };
 
 class BatchState;
@@ -61,9 +75,9 @@ class Batch {
  public:
   // For NumPack::BeginBatch. Starts a batch, or joins the one that `state` is (a nested batch).
   explicit Batch(std::shared_ptr<BatchState> state);
-  Batch(Batch&&) noexcept = default;
+  Batch(Batch&& other) noexcept;
   Batch& operator=(Batch&& other) noexcept;
-  // Without Commit: discards this batch's changes.
+  // Discards, if the batch has not ended.
   ~Batch();
 
   absl::StatusOr<AnyArray> Load(absl::string_view name);
@@ -73,8 +87,12 @@ class Batch {
     if (!array.ok()) return array.status();
     return array->As<T>();
   }
-  // The array as it is pending, without entering the cache when it is not there.
+  // The array as it is pending now, as a snapshot, without entering the cache when it is not there.
+  // A saved array is written out for that, unless it has not changed since it was last written.
   absl::StatusOr<LazyArray> Lazy(absl::string_view name);
+  // As LazyArray::LoadRows, on the pending array: from memory where a saved array lies there.
+  absl::StatusOr<AnyArray> LoadRows(absl::string_view name, absl::Span<const int64_t> rows,
+                                    const ArrayFactory& factory = NewHeapArray);
 
   // Keeps a reference to `array`; any strides.
   absl::Status Save(absl::string_view name, AnyArray array);
@@ -106,7 +124,11 @@ class Batch {
   // Aborted: a nested batch was destroyed without Commit, which discards the whole.
   absl::Status Commit();
 
-  // Introspection, for bindings and tests.
+  // Ends the batch and publishes nothing; the stored state is what it was. A nested batch takes the
+  // outermost with it: see Commit. FailedPrecondition when the batch has ended already.
+  absl::Status Discard();
+
+  // Introspection, for bindings and tests. The counters can be read after the end too.
   BatchStats stats() const;
   std::vector<std::string> CachedNames() const;  // in memory now
   std::vector<std::string> DirtyNames() const;   // saved and not yet published
@@ -117,9 +139,12 @@ class Batch {
   absl::Status Forget(absl::string_view name);
 
  private:
-  // Null once this batch has ended. Read and replaced with std::atomic_load and atomic_exchange, as
-  // other threads may be in the middle of an operation then.
-  std::shared_ptr<BatchState> state_;
+  // The state to work on, or FailedPrecondition once this batch has ended.
+  absl::StatusOr<BatchState*> Active() const;
+
+  std::shared_ptr<BatchState> state_;  // null only in a batch that was moved from
+  // Other threads may be in the middle of an operation when it is set: the state stays.
+  std::atomic<bool> ended_{false};
 };
 
 }  // namespace numpack

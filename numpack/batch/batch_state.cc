@@ -1,31 +1,80 @@
 #include "numpack/batch/batch_state.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "numpack/base/mode_error.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/core/array_metadata.h"
+#include "numpack/core/rows.h"
 
 namespace numpack {
 namespace {
 
-// Whether freeing our reference would free no memory, because somebody else has one.
+// Whether somebody outside the batch can reach the elements: then freeing our reference would free
+// no memory, and they can change.
 bool HeldElsewhere(const AnyArray& array) {
   return array.owner() == nullptr || array.owner().use_count() > 1 ||
          array.owner()->HeldElsewhere();
 }
 
+// Whether the stored array is, bit for bit, the one in memory. False also where that would take a
+// copy to find out, or cannot be read.
+bool SameElements(const LazyArray& stored, const AnyArray& array) {
+  if (stored.dtype() != array.dtype() || stored.shape() != array.shape() ||
+      !array.view().IsContiguous()) {
+    return false;
+  }
+  if (array.nbytes() == 0) return true;
+  const absl::StatusOr<AnyArray> view = stored.View();
+  return view.ok() &&
+         std::memcmp(view->data(), array.data(), static_cast<size_t>(array.nbytes())) == 0;
+}
+
+// Whether both name the same elements in the same order.
+bool SameMemory(const AnyArray& a, const AnyArray& b) {
+  return a.data() == b.data() && a.dtype() == b.dtype() && a.shape() == b.shape() &&
+         a.view().strides == b.view().strides;
+}
+
+// A copy of the given rows of an array in memory.
+absl::StatusOr<AnyArray> CopyRows(const AnyArray& array, absl::Span<const int64_t> rows,
+                                  const ArrayFactory& factory) {
+  const ArrayInfo info{array.dtype(), array.shape(), array.nbytes(), 0};
+  NUMPACK_RETURN_IF_ERROR(CheckHasRows(info));
+  NUMPACK_ASSIGN_OR_RETURN(const std::vector<int64_t> resolved, ResolveRows(rows, info));
+  ArrayView row = array.view();
+  const int64_t stride = row.strides[0];
+  row.shape.erase(row.shape.begin());
+  row.strides.erase(row.strides.begin());
+  Shape shape = array.shape();
+  shape[0] = static_cast<int64_t>(rows.size());
+  NUMPACK_ASSIGN_OR_RETURN(AnyArray copy, factory(array.dtype(), shape));
+  std::byte* to = copy.mutable_data();
+  for (const int64_t index : resolved) {
+    row.data = array.data() + index * stride;
+    CopyElements(row, to);
+    to += row.nbytes();
+  }
+  return copy;
+}
+
 }  // namespace
+
+absl::Status BatchIsOver() { return ModeError("the batch is over: begin a new one"); }
 
 BatchState::BatchState(ArrayStore store, BatchOptions options)
     : store_(std::move(store)),
       factory_(std::move(options.factory)),
+      on_unsaved_change_(std::move(options.on_unsaved_change)),
       policy_(options.memory_limit_bytes) {}
 
-absl::Status BatchState::CheckActive() const {
-  if (!over_) return absl::OkStatus();
-  return absl::FailedPreconditionError("the batch is over: begin a new one");
-}
+absl::Status BatchState::CheckActive() const { return over_ ? BatchIsOver() : absl::OkStatus(); }
 
 absl::Status BatchState::Join() {
   absl::MutexLock lock(&mu_);
@@ -40,16 +89,20 @@ bool BatchState::active() const {
 }
 
 absl::Status BatchState::Leave(bool commit) {
+  std::vector<std::string> unsaved;
+  const auto report = absl::MakeCleanup([&] { ReportUnsaved(unsaved); });  // after the unlocking
   absl::MutexLock lock(&mu_);
   NUMPACK_RETURN_IF_ERROR(CheckActive());
   doomed_ = doomed_ || !commit;
   if (--depth_ > 0) return absl::OkStatus();
   absl::Status status;
   if (!doomed_) {
-    status = Publish();
+    unsaved = TakeUnsaved();
+    status = PublishTimed();
   } else if (commit) {
     status = absl::AbortedError(
-        "a nested batch was destroyed without Commit: nothing of the batch was published");
+        "a nested batch was discarded or destroyed without Commit: nothing of the batch was "
+        "published");
   }
   over_ = true;
   transaction_.reset();
@@ -60,9 +113,20 @@ absl::Status BatchState::Leave(bool commit) {
 
 absl::Status BatchState::BeginChanges() {
   NUMPACK_RETURN_IF_ERROR(CheckActive());
+  const auto nobody_begins = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return !beginning_; };
+  mu_.Await(absl::Condition(&nobody_begins));
+  NUMPACK_RETURN_IF_ERROR(CheckActive());
   if (transaction_.has_value()) return absl::OkStatus();
-  NUMPACK_ASSIGN_OR_RETURN(Transaction transaction, store_.Begin());
-  transaction_.emplace(std::move(transaction));
+  // A handle for the wait alone: another thread may end the batch, and close ours, meanwhile.
+  NUMPACK_ASSIGN_OR_RETURN(ArrayStore handle, store_.Duplicate());
+  beginning_ = true;
+  mu_.Unlock();
+  absl::StatusOr<Transaction> transaction = handle.Begin();
+  mu_.Lock();
+  beginning_ = false;
+  NUMPACK_RETURN_IF_ERROR(CheckActive());
+  if (!transaction.ok()) return transaction.status();
+  transaction_.emplace(*std::move(transaction));
   return absl::OkStatus();
 }
 
@@ -77,23 +141,49 @@ absl::StatusOr<LazyArray> BatchState::BelowCache(absl::string_view name) const {
   return transaction_.has_value() ? transaction_->Lazy(name) : store_.Lazy(name);
 }
 
+AnyArray BatchState::HandOut(Value& value) {
+  if (value.copy == Copy::kSame) value.copy = Copy::kEarlier;  // the caller may change it now
+  return value.array;
+}
+
 absl::StatusOr<AnyArray> BatchState::Load(absl::string_view name) {
   absl::MutexLock lock(&mu_);
   NUMPACK_RETURN_IF_ERROR(CheckActive());
-  if (policy_.Touch(name)) return values_.find(name)->second.array;
+  if (policy_.Touch(name)) return HandOut(values_.find(name)->second);
   NUMPACK_ASSIGN_OR_RETURN(const LazyArray lazy, BelowCache(name));
   const auto bytes = static_cast<uint64_t>(lazy.nbytes());
   if (policy_.Fits(bytes)) NUMPACK_RETURN_IF_ERROR(MakeRoom(bytes));
   NUMPACK_ASSIGN_OR_RETURN(AnyArray array, lazy.Load(factory_));
-  if (policy_.Insert(name, bytes, /*dirty=*/false)) values_[name] = Value{array, 0};
+  if (policy_.Insert(name, bytes, /*dirty=*/false)) {
+    Value& value = values_[name];
+    value.array = array;
+    if (on_unsaved_change_ != nullptr) value.loaded = lazy;
+  }
   return array;
 }
 
 absl::StatusOr<LazyArray> BatchState::Lazy(absl::string_view name) {
   absl::MutexLock lock(&mu_);
   NUMPACK_RETURN_IF_ERROR(CheckActive());
-  NUMPACK_RETURN_IF_ERROR(WriteBack(name));
+  NUMPACK_RETURN_IF_ERROR(WriteAhead(name));
   return BelowCache(name);
+}
+
+absl::StatusOr<AnyArray> BatchState::LoadRows(absl::string_view name,
+                                              absl::Span<const int64_t> rows,
+                                              const ArrayFactory& factory) {
+  std::optional<AnyArray> saved;
+  LazyArray lazy;
+  {
+    absl::MutexLock lock(&mu_);
+    NUMPACK_RETURN_IF_ERROR(CheckActive());
+    if (IsDirty(name)) {
+      saved = values_.find(name)->second.array;
+    } else {
+      NUMPACK_ASSIGN_OR_RETURN(lazy, BelowCache(name));
+    }
+  }
+  return saved.has_value() ? CopyRows(*saved, rows, factory) : lazy.LoadRows(rows, factory);
 }
 
 absl::Status BatchState::Save(absl::string_view name, AnyArray array) {
@@ -104,8 +194,11 @@ absl::Status BatchState::Save(absl::string_view name, AnyArray array) {
   const bool was_dirty = IsDirty(name);
   std::optional<Value> replaced;
   if (const auto it = values_.find(name); it != values_.end()) replaced = std::move(it->second);
+  // Saved once more: what was written of it may still be right.
+  const bool again = was_dirty && SameMemory(replaced->array, array);
+  const Copy copy = again && replaced->copy != Copy::kNone ? Copy::kEarlier : Copy::kNone;
   DropValue(name);  // the array it replaces need not make room
-  absl::Status status = Keep(name, std::move(array));
+  absl::Status status = Keep(name, std::move(array), copy);
   if (status.ok()) {
     NoteSaved(name);
   } else if (replaced.has_value()) {
@@ -115,12 +208,17 @@ absl::Status BatchState::Save(absl::string_view name, AnyArray array) {
   return status;
 }
 
-absl::Status BatchState::Keep(absl::string_view name, AnyArray array) {
+absl::Status BatchState::Keep(absl::string_view name, AnyArray array, Copy copy) {
   const auto bytes = static_cast<uint64_t>(array.nbytes());
-  if (!policy_.Fits(bytes)) return transaction_->Save(name, array.view());
+  if (!policy_.Fits(bytes)) {
+    NUMPACK_RETURN_IF_ERROR(transaction_->Save(name, array.view()));
+    ++spills_;
+    spilled_bytes_ += bytes;
+    return absl::OkStatus();
+  }
   NUMPACK_RETURN_IF_ERROR(MakeRoom(bytes));
   if (policy_.Insert(name, bytes, /*dirty=*/true)) {
-    values_[name] = Value{std::move(array), NowMicros()};
+    values_[name] = Value{std::move(array), NowMicros(), copy, {}};
   }
   return absl::OkStatus();
 }
@@ -129,9 +227,24 @@ void BatchState::NoteSaved(absl::string_view name) {
   if (saved_.insert(std::string(name)).second) save_order_.emplace_back(name);
 }
 
-absl::Status BatchState::WriteBack(absl::string_view name) {
-  if (!IsDirty(name)) return absl::OkStatus();
-  return transaction_->Save(name, values_.find(name)->second.array.view());
+absl::StatusOr<uint64_t> BatchState::WriteBack(absl::string_view name) {
+  if (!IsDirty(name)) return 0;
+  Value& value = values_.find(name)->second;
+  if (value.copy == Copy::kSame) return 0;
+  bool is_there = false;
+  if (value.copy == Copy::kEarlier) {
+    const absl::StatusOr<LazyArray> written = transaction_->Lazy(name);
+    is_there = written.ok() && SameElements(*written, value.array);
+  }
+  if (!is_there) NUMPACK_RETURN_IF_ERROR(transaction_->Save(name, value.array.view()));
+  value.copy = HeldElsewhere(value.array) ? Copy::kEarlier : Copy::kSame;
+  return is_there ? 0 : static_cast<uint64_t>(value.array.nbytes());
+}
+
+absl::Status BatchState::WriteAhead(absl::string_view name) {
+  NUMPACK_ASSIGN_OR_RETURN(const uint64_t bytes, WriteBack(name));
+  spilled_bytes_ += bytes;
+  return absl::OkStatus();
 }
 
 void BatchState::DropValue(absl::string_view name) {
@@ -146,7 +259,12 @@ absl::Status BatchState::MakeRoom(uint64_t incoming) {
       policy_.Refuse(victim->key);
       continue;
     }
-    if (victim->dirty) NUMPACK_RETURN_IF_ERROR(WriteBack(victim->key));
+    if (victim->dirty) {
+      NUMPACK_RETURN_IF_ERROR(WriteAhead(victim->key));
+      ++spills_;
+    } else if (HasUnsavedChange(victim->key)) {
+      unsaved_.insert(std::string(victim->key));
+    }
     values_.erase(it);
     policy_.Evict(victim->key);
   }
@@ -184,8 +302,10 @@ absl::StatusOr<ArrayInfo> BatchState::Info(absl::string_view name) {
 absl::Status BatchState::Change(absl::string_view name, Operation operation) {
   absl::MutexLock lock(&mu_);
   NUMPACK_RETURN_IF_ERROR(BeginChanges());
-  NUMPACK_RETURN_IF_ERROR(WriteBack(name));
+  NUMPACK_RETURN_IF_ERROR(WriteAhead(name));
+  const bool unsaved = HasUnsavedChange(name);
   NUMPACK_RETURN_IF_ERROR(operation(*transaction_));
+  if (unsaved) unsaved_.insert(std::string(name));
   DropValue(name);
   NoteSaved(name);
   return absl::OkStatus();
@@ -198,9 +318,13 @@ absl::Status BatchState::ChangeInto(absl::string_view name, absl::string_view ta
   if (IsPending(name) && IsPending(target)) {
     return absl::AlreadyExistsError(absl::StrCat("array '", target, "' already exists"));
   }
-  NUMPACK_RETURN_IF_ERROR(WriteBack(name));
+  NUMPACK_RETURN_IF_ERROR(WriteAhead(name));
+  const bool unsaved = HasUnsavedChange(name);
   NUMPACK_RETURN_IF_ERROR(operation(*transaction_));
-  if (!transaction_->Contains(name)) DropValue(name);
+  if (!transaction_->Contains(name)) {
+    if (unsaved) unsaved_.insert(std::string(name));
+    DropValue(name);
+  }
   NoteSaved(target);
   return absl::OkStatus();
 }
@@ -224,14 +348,24 @@ absl::Status BatchState::Clear() {
 
 absl::Status BatchState::Publish() {
   if (!transaction_.has_value()) return absl::OkStatus();  // nothing was changed
-  for (const std::string& name : save_order_) NUMPACK_RETURN_IF_ERROR(WriteBack(name));
+  for (const std::string& name : save_order_) NUMPACK_RETURN_IF_ERROR(WriteBack(name).status());
   return transaction_->Publish();
 }
 
+absl::Status BatchState::PublishTimed() {
+  const auto start = std::chrono::steady_clock::now();
+  absl::Status status = Publish();
+  flush_time_ += absl::FromChrono(std::chrono::steady_clock::now() - start);
+  return status;
+}
+
 absl::Status BatchState::Flush() {
+  std::vector<std::string> unsaved;
+  const auto report = absl::MakeCleanup([&] { ReportUnsaved(unsaved); });  // after the unlocking
   absl::MutexLock lock(&mu_);
   NUMPACK_RETURN_IF_ERROR(CheckActive());
-  NUMPACK_RETURN_IF_ERROR(Publish());
+  NUMPACK_RETURN_IF_ERROR(PublishTimed());
+  unsaved = TakeUnsaved();
   transaction_.reset();
   ForgetAll();
   return absl::OkStatus();
@@ -248,6 +382,28 @@ void BatchState::ForgetAll() {
   values_.clear();
   save_order_.clear();
   saved_.clear();
+  unsaved_.clear();
+}
+
+bool BatchState::HasUnsavedChange(absl::string_view name) const {
+  if (on_unsaved_change_ == nullptr || IsDirty(name)) return false;
+  const auto it = values_.find(name);
+  return it != values_.end() && !SameElements(it->second.loaded, it->second.array);
+}
+
+std::vector<std::string> BatchState::TakeUnsaved() {
+  if (on_unsaved_change_ == nullptr) return {};
+  for (const auto& [name, value] : values_) {
+    if (HasUnsavedChange(name)) unsaved_.insert(name);
+  }
+  std::vector<std::string> names(unsaved_.begin(), unsaved_.end());
+  unsaved_.clear();
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void BatchState::ReportUnsaved(const std::vector<std::string>& names) const {
+  for (const std::string& name : names) on_unsaved_change_(name);
 }
 
 BatchStats BatchState::stats() const {
@@ -257,11 +413,12 @@ BatchStats BatchState::stats() const {
   stats.hits = static_cast<int64_t>(counted.hits);
   stats.misses = static_cast<int64_t>(counted.misses);
   stats.evictions = static_cast<int64_t>(counted.evictions);
-  stats.spills = static_cast<int64_t>(counted.spills);
+  stats.spills = spills_;
   stats.cached_bytes = counted.cached_bytes;
   stats.pinned_bytes = counted.held_bytes;
-  stats.spilled_bytes = counted.spilled_bytes;
+  stats.spilled_bytes = spilled_bytes_;
   stats.peak_bytes = counted.peak_bytes;
+  stats.flush_time = flush_time_;
   return stats;
 }
 
@@ -283,16 +440,18 @@ std::vector<std::string> BatchState::DirtyNames() const {
   return names;
 }
 
-std::optional<AnyArray> BatchState::Cached(absl::string_view name) const {
+std::optional<AnyArray> BatchState::Cached(absl::string_view name) {
   absl::MutexLock lock(&mu_);
   const auto it = values_.find(name);
   if (it == values_.end()) return std::nullopt;
-  return it->second.array;
+  return HandOut(it->second);
 }
 
 absl::Status BatchState::Forget(absl::string_view name) {
   absl::MutexLock lock(&mu_);
-  NUMPACK_RETURN_IF_ERROR(WriteBack(name));
+  NUMPACK_RETURN_IF_ERROR(CheckActive());
+  NUMPACK_RETURN_IF_ERROR(WriteAhead(name));
+  if (HasUnsavedChange(name)) unsaved_.insert(std::string(name));
   DropValue(name);
   return absl::OkStatus();
 }

@@ -3,47 +3,46 @@
 #include <memory>
 #include <utility>
 
+#include "numpack/base/status_macros.h"
 #include "numpack/batch/writable_batch_state.h"
 
 namespace numpack {
-namespace {
-
-absl::Status Over() {
-  return absl::FailedPreconditionError("the writable batch is over: begin a new one");
-}
-
-}  // namespace
 
 WritableBatch::WritableBatch(std::shared_ptr<WritableBatchState> state)
     : state_(std::move(state)) {}
 
+WritableBatch::WritableBatch(WritableBatch&& other) noexcept
+    : state_(std::move(other.state_)), ended_(other.ended_.exchange(true)) {}
+
 WritableBatch& WritableBatch::operator=(WritableBatch&& other) noexcept {
   std::swap(state_, other.state_);
+  ended_ = other.ended_.exchange(ended_);
   return *this;
 }
 
 WritableBatch::~WritableBatch() { Finish().IgnoreError(); }
 
+absl::StatusOr<WritableBatchState*> WritableBatch::Active() const {
+  if (ended_) return WritableBatchIsOver();
+  return state_.get();
+}
+
 absl::Status WritableBatch::Finish() {
-  const std::shared_ptr<WritableBatchState> state = std::atomic_exchange(&state_, {});
-  return state == nullptr ? absl::OkStatus() : state->Leave();
+  return ended_.exchange(true) ? absl::OkStatus() : state_->Leave();
 }
 
 absl::StatusOr<AnyArray> WritableBatch::Load(absl::string_view name) {
-  const std::shared_ptr<WritableBatchState> state = std::atomic_load(&state_);
-  if (state == nullptr) return Over();
+  NUMPACK_ASSIGN_OR_RETURN(WritableBatchState * state, Active());
   return state->Load(name);
 }
 
 absl::Status WritableBatch::Save(absl::string_view name, const ArrayView& view) {
-  const std::shared_ptr<WritableBatchState> state = std::atomic_load(&state_);
-  if (state == nullptr) return Over();
+  NUMPACK_ASSIGN_OR_RETURN(WritableBatchState * state, Active());
   return state->Save(name, view);
 }
 
 std::vector<std::string> WritableBatch::LoadedNames() const {
-  const std::shared_ptr<WritableBatchState> state = std::atomic_load(&state_);
-  return state == nullptr ? std::vector<std::string>() : state->LoadedNames();
+  return ended_ ? std::vector<std::string>() : state_->LoadedNames();
 }
 
 }  // namespace numpack

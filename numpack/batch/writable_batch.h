@@ -17,6 +17,7 @@
 #ifndef NUMPACK_BATCH_WRITABLE_BATCH_H_
 #define NUMPACK_BATCH_WRITABLE_BATCH_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,7 +37,7 @@ class WritableBatch {
   // For NumPack::BeginWritable. Starts a writable batch, or joins the one that `state` is (a nested
   // one).
   explicit WritableBatch(std::shared_ptr<WritableBatchState> state);
-  WritableBatch(WritableBatch&&) noexcept = default;
+  WritableBatch(WritableBatch&& other) noexcept;
   WritableBatch& operator=(WritableBatch&& other) noexcept;
   // Finishes if Finish was not called; its error is lost.
   ~WritableBatch();
@@ -63,9 +64,12 @@ class WritableBatch {
   absl::Status Finish();
 
  private:
-  // Null once this batch has ended. Read and replaced with std::atomic_load and atomic_exchange, as
-  // other threads may be in the middle of an operation then.
-  std::shared_ptr<WritableBatchState> state_;
+  // The state to work on, or FailedPrecondition once this batch has ended.
+  absl::StatusOr<WritableBatchState*> Active() const;
+
+  std::shared_ptr<WritableBatchState> state_;  // null only in a batch that was moved from
+  // Other threads may be in the middle of an operation when it is set: the state stays.
+  std::atomic<bool> ended_{false};
 };
 
 }  // namespace numpack

@@ -1,6 +1,7 @@
 #include "numpack/batch/writable_batch_state.h"
 
 #include "absl/strings/str_cat.h"
+#include "numpack/base/mode_error.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/core/array_metadata.h"
 #include "numpack/storage/store.h"
@@ -24,9 +25,12 @@ class WritableBatchState::MappedOwner final : public ArrayOwner {
   storage::InPlaceMapping mapping_;
 };
 
+absl::Status WritableBatchIsOver() {
+  return ModeError("the writable batch is over: begin a new one");
+}
+
 absl::Status WritableBatchState::CheckActive() const {
-  if (!over_) return absl::OkStatus();
-  return absl::FailedPreconditionError("the writable batch is over: begin a new one");
+  return over_ ? WritableBatchIsOver() : absl::OkStatus();
 }
 
 bool WritableBatchState::active() const {
@@ -57,7 +61,10 @@ absl::StatusOr<AnyArray> WritableBatchState::Load(absl::string_view name) {
   if (const auto it = loaded_.find(name); it != loaded_.end()) return it->second.array;
   // Looked at first: what is not an array of ours must not be opened for writing.
   NUMPACK_RETURN_IF_ERROR(store_.Info(name).status());
-  NUMPACK_ASSIGN_OR_RETURN(storage::InPlaceMapping mapping, store_.storage()->BeginInPlace(name));
+  absl::StatusOr<storage::InPlaceMapping> begun = store_.storage()->BeginInPlace(name);
+  // The handle was good a moment ago: somebody else has the array open.
+  if (!begun.ok()) return AsModeError(begun.status());
+  storage::InPlaceMapping mapping = *std::move(begun);
   Loaded loaded;
   loaded.metadata = mapping.bytes.metadata();
   // Looked at again: another writer may have come between and changed the shape.
@@ -84,7 +91,7 @@ absl::Status WritableBatchState::Save(absl::string_view name, const ArrayView& v
       return absl::OkStatus();
     }
   }
-  return absl::FailedPreconditionError(
+  return ModeError(
       absl::StrCat("writable batch mode changes arrays where they lie: '", name,
                    "' is not the array that load returned, or has another shape or dtype. Assign "
                    "into that array, or save in batch "

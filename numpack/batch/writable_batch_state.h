@@ -20,6 +20,9 @@
 
 namespace numpack {
 
+// The error of every operation after the end.
+absl::Status WritableBatchIsOver();
+
 class WritableBatchState {
  public:
   explicit WritableBatchState(ArrayStore store) : store_(std::move(store)) {}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import numbers
+import warnings
 from collections.abc import Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from numpack.errors import BatchModeError, UnsavedChangeWarning
 
 if TYPE_CHECKING:
     from numpack.store import NumPack
@@ -28,39 +31,136 @@ def _limit_in_bytes(memory_limit: Any) -> float | None:
     return megabytes * BYTES_PER_MEGABYTE
 
 
+class BatchStats(NamedTuple):
+    """What a batch did so far, nested ones included."""
+
+    #: Loads answered from memory, and those that read the store.
+    hits: int = 0
+    misses: int = 0
+    #: Arrays that left memory because of the limit: unchanged ones, and changed ones, which were
+    #: written ahead of the commit.
+    evictions: int = 0
+    spills: int = 0
+    #: Bytes of arrays in memory now; of them over the limit, but still held by the program; and the
+    #: most there ever were.
+    cached_bytes: int = 0
+    pinned_bytes: int = 0
+    peak_bytes: int = 0
+    #: Bytes written ahead of the commit, in total.
+    spilled_bytes: int = 0
+    #: Time spent in publishing.
+    flush_seconds: float = 0.0
+
+
 class BatchModeContext:
     """A block in which changes stay in memory until its end publishes them all in one commit.
 
     Work goes through the NumPack object itself: inside the block ``load`` returns the same array
     object each time, ``save`` keeps a reference, and every other operation sees the pending state.
-    The end publishes also when the block raises. A context entered while the handle is in batch
-    mode joins that batch: only the outermost end publishes, and the outermost memory limit holds.
+    What is not saved is not published: an array that was loaded and changed in place, and nothing
+    more, leaves the store as it is. A context entered while the handle is in batch mode joins that
+    batch: only the outermost end publishes, and the outermost memory limit holds.
 
     memory_limit: megabytes (10**6 bytes) of arrays to keep in memory; None for no limit. Beyond it
     unchanged arrays are forgotten and changed ones written ahead; results do not change. A
     forgotten array loads as a new object. Negative and NaN raise ValueError, other types TypeError.
 
+    on_error: what the end does when the block raises: "flush" publishes what was saved so far,
+    "discard" leaves the stored state as it was. A nested block that discards takes the outermost
+    with it, whose end then raises BatchModeError unless it discards too.
+
+    warn_unsaved: for debugging; whether to warn (numpack.errors.UnsavedChangeWarning) of arrays
+    that were loaded, changed in place and not saved. The outermost block's counts. Costs a
+    comparison of every loaded array; arrays larger than the memory limit are not looked at.
+
     Threads may share one batch: all get the same object per name.
     """
 
-    def __init__(self, numpack_instance: NumPack, memory_limit: float | None = None) -> None:
+    def __init__(
+        self,
+        numpack_instance: NumPack,
+        memory_limit: float | None = None,
+        *,
+        on_error: str = "flush",
+        warn_unsaved: bool = False,
+    ) -> None:
         self._limit_bytes = _limit_in_bytes(memory_limit)
+        if on_error not in ("flush", "discard"):
+            raise ValueError(f"on_error must be 'flush' or 'discard', not {on_error!r}")
         self.npk = numpack_instance
         self.memory_limit = memory_limit
+        self.on_error = on_error
+        self.warn_unsaved = bool(warn_unsaved)
         self._entered: list[int] = []
-        self._last_statistics: dict[str, int] = {}
+        self._last_stats = BatchStats()
 
     def __enter__(self) -> BatchModeContext:
-        self._entered.append(self.npk._enter_batch(self, self._limit_bytes))
+        number = self.npk._enter_batch(self, self._limit_bytes, self.warn_unsaved)
+        self._entered.append(number)
         return self
 
-    def __exit__(self, *exception: object) -> bool:
-        self._last_statistics = self._statistics()
-        self.npk._leave_batch(self._entered.pop())
+    def __exit__(self, exception_type: object, *exception: object) -> bool:
+        number = self._entered.pop()
+        discard = self.on_error == "discard" and exception_type is not None
+        try:
+            self.npk._leave_batch(number, discard)
+        finally:
+            self._last_stats = self._stats_of(number)
+        self._warn_of_unsaved()
         return False
 
-    def _statistics(self) -> dict[str, int]:
-        return self.npk._batch_statistics() if self._entered else self._last_statistics
+    def flush(self) -> None:
+        """Publish what is pending now, in one commit, and empty the cache; the batch goes on.
+
+        Arrays held from before are no longer linked to the store. After an error nothing is
+        published and everything is still pending. Raises BatchModeError outside the block.
+        """
+        self._require_entered()
+        self.npk._flush_batch()
+        self._warn_of_unsaved()
+
+    def rollback(self) -> None:
+        """Forget all pending changes, those of enclosing blocks too; the batch goes on.
+
+        The stored state is what it was, and other writers may come. Raises BatchModeError outside
+        the block.
+        """
+        self._require_entered()
+        self.npk._rollback_batch()
+
+    @property
+    def stats(self) -> BatchStats:
+        """Counters; of the last time the block was entered, once it is over."""
+        return self._stats_of(self._entered[-1]) if self._entered else self._last_stats
+
+    def __repr__(self) -> str:
+        state = "active" if self._entered else "not active"
+        stats = self.stats
+        return (
+            f"<BatchModeContext {state}, memory_limit={self.memory_limit}, "
+            f"hits={stats.hits}, misses={stats.misses}, "
+            f"evictions={stats.evictions}, spills={stats.spills}, "
+            f"cached_bytes={stats.cached_bytes}, pinned_bytes={stats.pinned_bytes}, "
+            f"peak_bytes={stats.peak_bytes}, spilled_bytes={stats.spilled_bytes}, "
+            f"flush_seconds={stats.flush_seconds:.6f}>"
+        )
+
+    def _require_entered(self) -> None:
+        if not self._entered:
+            raise BatchModeError("the batch is not active: use `with npk.batch_mode() as batch:`")
+        self.npk._require_usable()
+
+    def _stats_of(self, number: int) -> BatchStats:
+        return BatchStats(**self.npk._batch_statistics(number))
+
+    def _warn_of_unsaved(self) -> None:
+        for name in self.npk._take_unsaved():
+            warnings.warn(
+                f"array '{name}' was loaded and changed in batch mode but not saved: "
+                f"the change is lost. Call save() with it",
+                UnsavedChangeWarning,
+                stacklevel=3,
+            )
 
     @property
     def _dirty_arrays(self) -> set[str]:
@@ -69,16 +169,16 @@ class BatchModeContext:
 
     @property
     def _cache_hits(self) -> int:
-        return self._statistics().get("hits", 0)
+        return self.stats.hits
 
     @property
     def _cache_misses(self) -> int:
-        return self._statistics().get("misses", 0)
+        return self.stats.misses
 
     @property
     def _memory_used(self) -> int:
         """Bytes of arrays in memory; 0 outside the block."""
-        return self._statistics().get("cached_bytes", 0) if self._entered else 0
+        return self.stats.cached_bytes
 
 
 class MemoryCache(MutableMapping):

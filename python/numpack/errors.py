@@ -16,6 +16,7 @@ __all__ = [
     "IndexOutOfRangeError",
     "StoreIOError",
     "StoreLockedError",
+    "UnsavedChangeWarning",
 ]
 
 
@@ -33,6 +34,10 @@ class IndexOutOfRangeError(IndexError, ValueError, RuntimeError):
 
 class BatchModeError(RuntimeError):
     """Misuse of the batch modes: mixing them, using one after its end, an unsupported change."""
+
+
+class UnsavedChangeWarning(UserWarning):
+    """An array was loaded and changed in batch mode, but not saved: the change is lost."""
 
 
 class CorruptStoreError(OSError, RuntimeError):

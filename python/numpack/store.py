@@ -181,13 +181,21 @@ class NumPack(_native.Store):
 
     # --- The two batch modes
 
-    def batch_mode(self, memory_limit: float | None = None) -> BatchModeContext:
+    def batch_mode(
+        self,
+        memory_limit: float | None = None,
+        *,
+        on_error: str = "flush",
+        warn_unsaved: bool = False,
+    ) -> BatchModeContext:
         """A block in which changes stay in memory, and are published in one commit at its end.
 
-        memory_limit: megabytes (10**6 bytes) of arrays to keep in memory; None for no limit. See
+        memory_limit: megabytes (10**6 bytes) of arrays to keep in memory; None for no limit.
+        on_error: what becomes of the changes when the block raises, "flush" or "discard".
+        warn_unsaved: whether to warn of arrays that were changed in place and not saved. See
         BatchModeContext.
         """
-        return BatchModeContext(self, memory_limit)
+        return BatchModeContext(self, memory_limit, on_error=on_error, warn_unsaved=warn_unsaved)
 
     def writable_batch_mode(self) -> WritableBatchMode:
         """A block in which arrays are loaded as writable memory, mapped from the files themselves.
@@ -219,15 +227,17 @@ class NumPack(_native.Store):
 
     # --- For BatchModeContext
 
-    def _enter_batch(self, context: BatchModeContext, limit_bytes: float | None) -> int:
-        number = self._begin_batch(limit_bytes)
+    def _enter_batch(
+        self, context: BatchModeContext, limit_bytes: float | None, watch_unsaved: bool
+    ) -> int:
+        number = self._begin_batch(limit_bytes, watch_unsaved)
         if self._context is None:
             self._context = context
         return number
 
-    def _leave_batch(self, number: int) -> None:
+    def _leave_batch(self, number: int, discard: bool) -> None:
         try:
-            self._end_batch(number)
+            self._end_batch(number, discard)
         finally:
             if not self._in_batch:
                 self._context = None

@@ -2,12 +2,14 @@
 
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
 
 from helpers import numbers, same
 from numpack import ArrayNotFoundError, BatchModeContext, BatchModeError, LazyArray, NumPack
+from numpack.errors import UnsavedChangeWarning
 
 
 def stored(npk):
@@ -585,3 +587,192 @@ def test_a_handle_in_a_batch_is_collected(path):
     gc.collect()
     with NumPack(path) as npk:
         assert same(npk.load("a"), numbers(3))
+
+
+# --- What goes beyond the rows
+
+
+def test_on_error_discard(npk):
+    npk.save({"a": numbers(3)})
+    before = npk.get_metadata()
+    with pytest.raises(ZeroDivisionError), npk.batch_mode(memory_limit=0, on_error="discard"):
+        npk.save({"a": numbers(9), "new": numbers(2)})
+        npk.append({"a": numbers(1)})
+        npk.remove("a")
+        1 / 0  # noqa: B018
+    assert npk.get_metadata() == before
+    assert not npk._cache_enabled
+    with npk.batch_mode(on_error="discard"):  # no error: published
+        npk.save({"a": numbers(4)})
+    assert same(npk.load("a"), numbers(4))
+    for other in ("ignore", None, 3):
+        with pytest.raises(ValueError, match="on_error"):
+            npk.batch_mode(on_error=other)
+
+
+def test_a_nested_discard_takes_the_outermost_with_it(npk):
+    npk.save({"a": numbers(3)})
+    with pytest.raises(BatchModeError, match="nothing of the batch was published"):
+        with npk.batch_mode():
+            npk.save({"a": numbers(9)})
+            with pytest.raises(KeyError), npk.batch_mode(on_error="discard"):
+                raise KeyError
+            assert npk._cache_enabled
+    with pytest.raises(KeyError), npk.batch_mode(on_error="discard"):
+        npk.save({"a": numbers(9)})
+        with npk.batch_mode(on_error="discard"):
+            raise KeyError
+    assert same(npk.load("a"), numbers(3))
+    with npk.batch_mode():
+        npk.save({"a": numbers(9)})
+    assert same(npk.load("a"), numbers(9))
+
+
+def test_rollback(npk):
+    npk.save({"a": numbers(3)})
+    before = npk.get_metadata()
+    with npk.batch_mode(memory_limit=0) as batch:
+        array = npk.load("a")
+        npk.save({"a": numbers(9), "new": numbers(2)})
+        npk.drop("a", 0)
+        with npk.batch_mode() as inner:
+            inner.rollback()
+        assert npk.get_metadata() == before
+        assert len(npk._memory_cache) == 0
+        assert not batch._dirty_arrays
+        assert npk.load("a") is not array
+        with NumPack(npk._filename) as other:  # the writer lock is free
+            other.save({"b": numbers(1)})
+        npk.save({"c": numbers(1)})
+    assert npk.get_member_list() == ["a", "b", "c"]
+    assert same(npk.load("a"), numbers(3))
+
+
+def test_flush(npk):
+    npk.save({"a": numbers(3)})
+    with npk.batch_mode() as batch:
+        array = npk.load("a")
+        array += 1
+        npk.save({"a": array})
+        batch.flush()
+        assert same(stored(npk)["a"], numbers(3) + 1)
+        array[:] = -1  # no longer linked
+        npk.save({"b": numbers(1)})
+        batch.rollback()
+    assert same(stored(npk)["a"], numbers(3) + 1)
+    assert "b" not in npk
+
+
+def test_flush_and_rollback_outside_the_block(npk):
+    batch = npk.batch_mode()
+    for use in (batch.flush, batch.rollback):
+        with pytest.raises(BatchModeError, match="not active"):
+            use()
+    with batch:
+        pass
+    with pytest.raises(BatchModeError):
+        batch.flush()
+
+
+def test_stats_and_repr(npk):
+    npk.save({f"a{i}": numbers(1000) for i in range(4)})
+    batch = npk.batch_mode(memory_limit=0.016)  # two of them
+    assert batch.stats == (0,) * 9
+    assert "not active" in repr(batch)
+    with batch:
+        for name in ("a0", "a1", "a2", "a2"):
+            npk.load(name)
+        stats = batch.stats
+        assert (stats.hits, stats.misses, stats.evictions, stats.spills) == (1, 3, 1, 0)
+        assert (stats.cached_bytes, stats.peak_bytes) == (16_000, 16_000)
+        held = [npk.load("a1"), npk.load("a2"), npk.load("a3"), npk.load("a0")]
+        assert batch.stats.pinned_bytes >= 16_000
+        assert batch.stats.peak_bytes == 32_000
+        npk.save({"a0": held[-1]})
+        held.clear()
+        npk.save({"new": numbers(2000)})
+        assert batch.stats.spills == 1
+        assert batch.stats.spilled_bytes == 8000
+        assert batch.stats.cached_bytes == 16_000
+        text = repr(batch)
+        assert " active" in text
+        for name, value in batch.stats._asdict().items():
+            assert f"{name}={value}" in text or name == "flush_seconds"
+    after = batch.stats
+    assert after.spills == 1
+    assert after.cached_bytes == 0
+    assert after.flush_seconds > 0
+    with batch:
+        assert batch.stats.spills == 0, "counted anew"
+
+
+def test_warn_unsaved(npk):
+    npk.save({"a": numbers(3), "b": numbers(3), "c": numbers(3)})
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with npk.batch_mode(warn_unsaved=True):
+            npk.load("a")[0] = 9
+            npk.load("b")
+            npk.load("c")[0] = 9
+            npk.save({"c": npk.load("c")})
+    assert [w.category for w in seen] == [UnsavedChangeWarning]
+    assert "'a'" in str(seen[0].message)
+    assert seen[0].filename == __file__
+    assert same(npk.load("a"), numbers(3))
+
+    with pytest.warns(UnsavedChangeWarning), npk.batch_mode(warn_unsaved=True) as batch:
+        npk.load("b")[0] = 9
+        batch.flush()
+        npk.load("b")[0] = 8
+        batch.rollback()  # wanted
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with npk.batch_mode():  # off by default
+            npk.load("a")[0] = 9
+
+
+def test_getitem_of_a_saved_array_writes_nothing(npk):
+    with npk.batch_mode() as batch:
+        array = numbers(5, 2)
+        npk.save({"a": array, "t": array.T})
+        for i in range(5):
+            array[i] += 10
+            assert same(npk.getitem("a", [i]), array[[i]])
+            assert same(npk.getitem("a", slice(1, i)), array[1:i])
+        assert same(npk.getitem("t", [-1, 0]), np.ascontiguousarray(array.T[[-1, 0]]))
+        assert batch.stats.spilled_bytes == 0
+
+
+def test_a_view_is_held_by_who_holds_its_base(npk):
+    base = numbers(1000)
+    with npk.batch_mode(memory_limit=0.008) as batch:
+        npk.save({"view": base[:500]})
+        npk.save({"other": numbers(900)})
+        assert batch.stats.pinned_bytes == 4000
+        base += 1
+    assert same(npk.load("view"), numbers(500) + 1)
+
+
+def test_reads_go_on_while_another_thread_waits_for_the_writer(path):
+    with NumPack(path) as npk, NumPack(path) as other:
+        npk.save({"a": numbers(3)})
+        with npk.batch_mode():
+            with other.batch_mode():
+                other.save({"b": numbers(1)})
+                saver = threading.Thread(target=lambda: npk.save({"c": numbers(1)}))
+                saver.start()
+                time.sleep(0.05)
+                assert same(npk.load("a"), numbers(3))
+                assert npk.get_member_list() == ["a"]
+                assert saver.is_alive()
+            saver.join(30)
+        assert sorted(npk) == ["a", "b", "c"]
+
+
+def test_a_dropped_store_is_no_misuse_of_batch_mode(path):
+    with NumPack(path) as old, old.batch_mode():
+        with NumPack(path, drop_if_exists=True):
+            pass
+        with pytest.raises(RuntimeError, match="open it again") as raised:
+            old.load("a")
+        assert not isinstance(raised.value, BatchModeError)

@@ -124,11 +124,15 @@ indexes: as getitem's; rows outside an array are ignored, and so are missing arr
 }
 
 void BindModes(nb::class_<Store>& store) {
-  store.def("_begin_batch", &Store::BeginBatch, "memory_limit_bytes"_a.none())
-      .def("_end_batch", &Store::EndBatch, "number"_a)
+  store
+      .def("_begin_batch", &Store::BeginBatch, "memory_limit_bytes"_a.none(),
+           "watch_unsaved"_a = false)
+      .def("_end_batch", &Store::EndBatch, "number"_a, "discard"_a = false)
       .def("_flush_batch", &Store::FlushBatch)
+      .def("_rollback_batch", &Store::RollbackBatch)
+      .def("_take_unsaved", &Store::TakeUnsaved)
       .def_prop_ro("_in_batch", &Store::in_batch)
-      .def("_batch_statistics", &Store::BatchStatistics)
+      .def("_batch_statistics", &Store::BatchStatistics, "number"_a)
       .def("_cached_names", &Store::CachedNames)
       .def("_dirty_names", &Store::DirtyNames)
       .def("_cached", &Store::Cached, "array_name"_a)

@@ -36,8 +36,12 @@ class NdarrayOwner final : public ArrayOwner {
     Py_DECREF(ndarray_);
   }
 
-  // A plain read: without the GIL the answer is a snapshot anyway.
-  bool HeldElsewhere() const override { return Py_REFCNT(ndarray_) > 1; }
+  // Plain reads: without the GIL the answer is a snapshot anyway. The elements of a view belong to
+  // its base, which the caller may hold although the view itself is ours alone.
+  bool HeldElsewhere() const override {
+    const PyObject* base = PyArray_BASE(AsArray(ndarray_));
+    return Py_REFCNT(ndarray_) > 1 || (base != nullptr && Py_REFCNT(base) > 1);
+  }
 
   nb::object ndarray() const { return nb::borrow(ndarray_); }
 

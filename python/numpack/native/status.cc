@@ -7,6 +7,7 @@
 
 #include "absl/strings/cord.h"
 #include "numpack/base/errno_payload.h"
+#include "numpack/base/mode_error.h"
 #include "python/numpack/native/results.h"
 
 namespace numpack::python {
@@ -16,8 +17,8 @@ namespace nb = nanobind;
 
 constexpr absl::string_view kTypeUrl = "numpack/python_type";
 
-const char* TypeFor(absl::StatusCode code) {
-  switch (code) {
+const char* TypeFor(const absl::Status& status) {
+  switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kAlreadyExists:
       return "ValueError";
@@ -26,6 +27,8 @@ const char* TypeFor(absl::StatusCode code) {
     case absl::StatusCode::kOutOfRange:
       return "IndexOutOfRangeError";
     case absl::StatusCode::kFailedPrecondition:
+      // Otherwise the handle is of no use any more: abandoned, or inherited by a forked child.
+      return IsModeError(status) ? "BatchModeError" : "RuntimeError";
     case absl::StatusCode::kAborted:
       return "BatchModeError";
     case absl::StatusCode::kUnavailable:
@@ -48,7 +51,7 @@ nb::object ExceptionFor(const absl::Status& status) {
   const std::optional<int> error = GetErrno(status);
   if (error.has_value() && !absl::IsUnavailable(status))
     return errors.attr("io_error")(*error, message);
-  return errors.attr("make")(TypeFor(status.code()), message);
+  return errors.attr("make")(TypeFor(status), message);
 }
 
 }  // namespace

@@ -3,7 +3,8 @@
 //   InvalidArgument, AlreadyExists     ValueError
 //   NotFound                           ArrayNotFoundError
 //   OutOfRange                         IndexOutOfRangeError
-//   FailedPrecondition, Aborted        BatchModeError
+//   FailedPrecondition                 BatchModeError if IsModeError, else RuntimeError
+//   Aborted                            BatchModeError
 //   Unavailable                        StoreLockedError
 //   DataLoss                           CorruptStoreError
 //   ResourceExhausted                  MemoryError

@@ -34,10 +34,6 @@ void Store::Open(double lock_wait_seconds) {
     NUMPACK_ASSIGN_OR_RETURN(NumPack store, NumPack::Open(path_, options));
     return std::make_shared<Handle>(std::move(store), path_);
   });
-  // A store of a later version, for example: no misuse of a batch mode.
-  if (absl::IsFailedPrecondition(opened.status())) {
-    Raise(PythonError("RuntimeError", opened.status().message()));
-  }
   std::shared_ptr<Handle> handle = ValueOrRaise(std::move(opened));
   if (!is_open()) {
     handle_ = std::move(handle);
@@ -49,13 +45,15 @@ void Store::Open(double lock_wait_seconds) {
 absl::Status Store::CloseStatus() {
   std::shared_ptr<Handle> handle = std::move(handle_);
   std::shared_ptr<Batch> batch = std::move(batch_);
+  const bool doomed = batch_doomed_;
   batch_depth_ = 0;
+  batch_doomed_ = false;
   // Its block goes on with it.
   const std::shared_ptr<WritableArrays> writable = std::move(writable_);
   if (handle == nullptr) return absl::OkStatus();
   return WithoutGil([&]() -> absl::Status {
     absl::Status published;
-    if (batch != nullptr) published = batch->Commit();
+    if (batch != nullptr) published = LeaveBatch(*batch, doomed, /*discard=*/false);
     batch.reset();
     absl::Status closed;
     {

@@ -12,12 +12,21 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
 #include "python/numpack/native/session.h"
 #include "python/numpack/native/writable.h"
 
 namespace numpack::python {
+
+// Filled by batches that watch for unsaved changes, without the GIL.
+struct UnsavedNames {
+  absl::Mutex mu;
+  std::vector<std::string> names ABSL_GUARDED_BY(mu);
+};
 
 class Store {
  public:
@@ -64,11 +73,18 @@ class Store {
 
   // Batch mode. BeginBatch starts one or joins the active one, and returns its number; EndBatch
   // leaves it, and does nothing when that batch has ended already (by Close).
-  int64_t BeginBatch(std::optional<double> memory_limit_bytes);
-  void EndBatch(int64_t number);
+  int64_t BeginBatch(std::optional<double> memory_limit_bytes, bool watch_unsaved);
+  // With `discard` nothing of the batch is published, also when it is a nested block that asks for
+  // it: then the outermost end, unless it discards too, says so with a BatchModeError.
+  void EndBatch(int64_t number, bool discard);
   void FlushBatch();
+  void RollbackBatch();
   bool in_batch() const { return batch_ != nullptr; }
-  nanobind::dict BatchStatistics() const;
+  // Of the batch of that number, if it is active or the last one that was; else empty.
+  nanobind::dict BatchStatistics(int64_t number) const;
+  // Names of arrays that were changed and not saved in batches that watch for them; then forgets
+  // them.
+  nanobind::list TakeUnsaved();
   nanobind::list CachedNames() const;
   nanobind::list DirtyNames() const;
   nanobind::object Cached(nanobind::handle name) const;  // None when not in memory
@@ -83,6 +99,8 @@ class Store {
   Session Enter() const;
 
   absl::Status CloseStatus();
+  // Ends the batch. Needs no GIL.
+  static absl::Status LeaveBatch(Batch& batch, bool doomed, bool discard);
 
   std::string path_;
   bool strict_;
@@ -91,6 +109,9 @@ class Store {
   std::shared_ptr<Batch> batch_;    // null outside batch mode
   int64_t batch_number_ = 0;
   int batch_depth_ = 0;
+  bool batch_doomed_ = false;          // a nested block has discarded it
+  std::shared_ptr<Batch> last_batch_;  // batch_, or the one that was: it has counters, no arrays
+  const std::shared_ptr<UnsavedNames> unsaved_ = std::make_shared<UnsavedNames>();
   std::shared_ptr<WritableArrays> writable_;
 };
 

@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "numpack/base/status_macros.h"
 #include "python/numpack/native/arguments.h"
 #include "python/numpack/native/gil.h"
@@ -15,7 +17,7 @@ namespace numpack::python {
 
 namespace nb = nanobind;
 
-int64_t Store::BeginBatch(std::optional<double> memory_limit_bytes) {
+int64_t Store::BeginBatch(std::optional<double> memory_limit_bytes, bool watch_unsaved) {
   const Session session = Enter();
   if (batch_ != nullptr) {
     ++batch_depth_;
@@ -26,6 +28,12 @@ int64_t Store::BeginBatch(std::optional<double> memory_limit_bytes) {
   constexpr double kUnlimited = 9e18;
   if (memory_limit_bytes.has_value() && *memory_limit_bytes < kUnlimited) {
     options.memory_limit_bytes = static_cast<uint64_t>(*memory_limit_bytes);
+  }
+  if (watch_unsaved) {
+    options.on_unsaved_change = [unsaved = unsaved_](absl::string_view name) {
+      absl::MutexLock lock(&unsaved->mu);
+      unsaved->names.emplace_back(name);
+    };
   }
   auto begun = session.OnStore([&](NumPack& store) -> absl::StatusOr<std::shared_ptr<Batch>> {
     NUMPACK_ASSIGN_OR_RETURN(Batch batch, store.BeginBatch(std::move(options)));
@@ -40,19 +48,45 @@ int64_t Store::BeginBatch(std::optional<double> memory_limit_bytes) {
     return number;
   }
   batch_ = std::move(batch);
+  last_batch_ = batch_;
   batch_depth_ = 1;
+  batch_doomed_ = false;
   return ++batch_number_;
 }
 
-void Store::EndBatch(int64_t number) {
+absl::Status Store::LeaveBatch(Batch& batch, bool doomed, bool discard) {
+  if (!doomed && !discard) return batch.Commit();
+  NUMPACK_RETURN_IF_ERROR(batch.Discard());
+  if (discard) return absl::OkStatus();
+  return absl::AbortedError(
+      "a nested batch_mode block with on_error='discard' failed: nothing of the batch was "
+      "published");
+}
+
+void Store::EndBatch(int64_t number, bool discard) {
   if (batch_ == nullptr || number != batch_number_) return;
-  if (--batch_depth_ > 0) return;
-  std::shared_ptr<Batch> batch = std::move(batch_);
-  Check(WithoutGil([&batch] {
-    absl::Status status = batch->Commit();
-    batch.reset();
-    return status;
-  }));
+  if (--batch_depth_ > 0) {
+    batch_doomed_ = batch_doomed_ || discard;
+    return;
+  }
+  const bool doomed = batch_doomed_;
+  batch_doomed_ = false;
+  const std::shared_ptr<Batch> batch = std::move(batch_);
+  Check(WithoutGil([&] { return LeaveBatch(*batch, doomed, discard); }));
+}
+
+void Store::RollbackBatch() {
+  const std::shared_ptr<Batch> batch = batch_;
+  if (batch != nullptr) WithoutGil([&] { batch->Rollback(); });
+}
+
+nb::list Store::TakeUnsaved() {
+  std::vector<std::string> names;
+  {
+    absl::MutexLock lock(&unsaved_->mu);
+    names.swap(unsaved_->names);
+  }
+  return TextList(names);
 }
 
 void Store::FlushBatch() {
@@ -60,10 +94,10 @@ void Store::FlushBatch() {
   if (batch != nullptr) Check(WithoutGil([&] { return batch->Flush(); }));
 }
 
-nb::dict Store::BatchStatistics() const {
+nb::dict Store::BatchStatistics(int64_t number) const {
   nb::dict result;
-  const std::shared_ptr<Batch> batch = batch_;
-  if (batch == nullptr) return result;
+  const std::shared_ptr<Batch> batch = last_batch_;
+  if (batch == nullptr || number != batch_number_) return result;
   const BatchStats stats = WithoutGil([&] { return batch->stats(); });
   result["hits"] = stats.hits;
   result["misses"] = stats.misses;
@@ -73,6 +107,7 @@ nb::dict Store::BatchStatistics() const {
   result["pinned_bytes"] = stats.pinned_bytes;
   result["spilled_bytes"] = stats.spilled_bytes;
   result["peak_bytes"] = stats.peak_bytes;
+  result["flush_seconds"] = absl::ToDoubleSeconds(stats.flush_time);
   return result;
 }
 

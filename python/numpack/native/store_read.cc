@@ -28,7 +28,6 @@ bool IsLazy(nb::handle lazy) {
                     absl::StrCat("lazy must be a bool, not ", Py_TYPE(lazy.ptr())->tp_name)));
 }
 
-// A writable copy of the rows that `index` selects.
 absl::StatusOr<AnyArray> CopyRows(const LazyArray& lazy, absl::string_view name,
                                   const RowIndex& index) {
   NUMPACK_RETURN_IF_ERROR(CheckHasRows(name, lazy.info()));
@@ -42,6 +41,20 @@ absl::StatusOr<AnyArray> CopyRows(const LazyArray& lazy, absl::string_view name,
   NUMPACK_ASSIGN_OR_RETURN(AnyArray copy, NewNdarray(view.dtype(), view.shape()));
   CopyElements(view.view(), copy.mutable_data());
   return copy;
+}
+
+// A writable copy of the rows that `index` selects.
+absl::StatusOr<AnyArray> RowsFrom(NumPack& store, absl::string_view name, const RowIndex& index) {
+  const absl::StatusOr<LazyArray> lazy = store.Lazy(name);
+  if (!lazy.ok()) return Explain(lazy.status(), name);
+  return CopyRows(*lazy, name, index);
+}
+// A saved array stays in memory for it.
+absl::StatusOr<AnyArray> RowsFrom(Batch& batch, absl::string_view name, const RowIndex& index) {
+  NUMPACK_ASSIGN_OR_RETURN(const ArrayInfo info, InfoOf(batch, name));
+  NUMPACK_RETURN_IF_ERROR(CheckHasRows(name, info));
+  NUMPACK_ASSIGN_OR_RETURN(const std::vector<int64_t> rows, index.Resolve(name, info.shape[0]));
+  return batch.LoadRows(name, rows, NewNdarray);
 }
 
 absl::StatusOr<AnyArray> LoadFrom(Batch& batch, absl::string_view name) { return batch.Load(name); }
@@ -79,11 +92,8 @@ nb::object Store::GetItem(nb::handle name, nb::handle indexes) const {
   const absl::string_view text = NameOf(name);
   const Session session = Enter();
   const RowIndex index = RowIndex::Parse(indexes, RowUse::kGet);
-  absl::StatusOr<AnyArray> rows = session.Read([&](auto& target) -> absl::StatusOr<AnyArray> {
-    absl::StatusOr<LazyArray> lazy = target.Lazy(text);
-    if (!lazy.ok()) return Explain(lazy.status(), text);
-    return CopyRows(*lazy, text, index);
-  });
+  absl::StatusOr<AnyArray> rows =
+      session.Read([&](auto& target) { return RowsFrom(target, text, index); });
   return ToNdarray(ValueOrRaise(std::move(rows)));
 }
 
