@@ -90,4 +90,10 @@ absl::StatusOr<WritableBatch> NumPack::BeginWritable() {
   return WritableBatch(std::move(state));
 }
 
+absl::StatusOr<Recommendation> NumPack::RecommendMode(absl::string_view name,
+                                                      bool shape_change) const {
+  NUMPACK_ASSIGN_OR_RETURN(const ArrayInfo info, Info(name));
+  return numpack::RecommendMode(static_cast<uint64_t>(info.nbytes), shape_change);
+}
+
 }  // namespace numpack

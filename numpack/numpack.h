@@ -23,9 +23,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "numpack/backends/backend.h"      // IWYU pragma: export
 #include "numpack/base/mode_error.h"       // IWYU pragma: export
 #include "numpack/batch/batch.h"           // IWYU pragma: export
+#include "numpack/batch/recommend_mode.h"  // IWYU pragma: export
 #include "numpack/batch/writable_batch.h"  // IWYU pragma: export
 #include "numpack/core/array_store.h"      // IWYU pragma: export
 #include "numpack/kernels/in_place.h"      // IWYU pragma: export
@@ -56,6 +58,11 @@ class NumPack : public ArrayStore {
   // kind is active.
   absl::StatusOr<Batch> BeginBatch(BatchOptions options = {});
   absl::StatusOr<WritableBatch> BeginWritable();
+
+  // Which of the two suits a stored array, by its size and the memory of this machine: see
+  // recommend_mode.h.
+  absl::StatusOr<Recommendation> RecommendMode(absl::string_view name,
+                                               bool shape_change = false) const;
 
  private:
   struct Modes;

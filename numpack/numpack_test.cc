@@ -345,6 +345,16 @@ TEST_P(NumPackTest, NestedBatchesJoin) {
   EXPECT_EQ(store_->Info("a")->dtype, DType::kFloat32);
 }
 
+TEST_P(NumPackTest, RecommendsAModeForAStoredArray) {
+  std::vector<float> values = Iota(4);
+  ASSERT_OK(store_->Save("a", MakeView(values)));
+  const auto recommended = store_->RecommendMode("a");
+  ASSERT_OK(recommended.status());
+  EXPECT_EQ(recommended->mode, BatchMode::kBatch);
+  EXPECT_FALSE(recommended->reason.empty());
+  EXPECT_EQ(store_->RecommendMode("nothing").status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST_P(NumPackTest, EndingABatchWhileOthersUseIt) {
   std::vector<float> values = Iota(100);
   ASSERT_OK(store_->Save("a", MakeView(values)));

@@ -10,16 +10,25 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from numpack import _native
 from numpack.batch import BatchModeContext, MemoryCache
+from numpack.lazy_array import LazyArray
 from numpack.names import dtype_code
 from numpack.writable_array import WritableBatchMode
 
 __all__ = ["NumPack"]
+
+
+class Recommendation(NamedTuple):
+    """What NumPack.recommend_mode returns."""
+
+    #: The method of NumPack to use: "batch_mode" or "writable_batch_mode".
+    mode: str
+    reason: str
 
 
 def _remove_all(path: Path) -> None:
@@ -203,6 +212,31 @@ class NumPack(_native.Store):
         See writable_array.WritableBatchMode.
         """
         return WritableBatchMode(self)
+
+    def recommend_mode(
+        self, array: str | LazyArray | int, shape_change: bool = False
+    ) -> Recommendation:
+        """Which batch mode suits an array, by its size and the memory this process can have.
+
+        array: its name, a LazyArray, or a number of bytes (of all arrays together, say).
+        shape_change: whether rows are to be added or taken away, arrays reshaped or made.
+
+        Returns (mode, reason): "batch_mode" or "writable_batch_mode", and why, in words. Limits of
+        control groups count as memory limits. Raises ArrayNotFoundError, ValueError for a negative
+        size, TypeError for other types.
+        """
+        if isinstance(array, str):
+            size = self.load(array, lazy=True).nbytes
+        elif isinstance(array, LazyArray):
+            size = array.nbytes
+        elif isinstance(array, (bool, np.bool_)):
+            raise TypeError("array must be a name, a LazyArray or a number of bytes, not a bool")
+        else:
+            size = operator.index(array)
+        if size < 0:
+            raise ValueError(f"a size in bytes must not be negative, got {size}")
+        size = min(size, 2**64 - 1)
+        return Recommendation(*_native.recommend_mode(size, bool(shape_change)))
 
     # --- Kept for programs that look inside NumPack 0.7
 

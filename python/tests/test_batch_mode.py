@@ -776,3 +776,28 @@ def test_a_dropped_store_is_no_misuse_of_batch_mode(path):
         with pytest.raises(RuntimeError, match="open it again") as raised:
             old.load("a")
         assert not isinstance(raised.value, BatchModeError)
+
+
+def test_recommend_mode(npk):
+    npk.save({"a": numbers(1000)})
+    for array in ("a", npk.load("a", lazy=True), 8000, np.int64(8000), 0):
+        mode, reason = npk.recommend_mode(array)
+        assert mode == "batch_mode"
+        assert "at most 100 MB" in reason
+    large = npk.recommend_mode(10**15)
+    assert large.mode == "writable_batch_mode"
+    assert "half of the available memory" in large.reason
+    assert npk.recommend_mode(2**80).mode == "writable_batch_mode"
+    changing = npk.recommend_mode(10**15, shape_change=True)
+    assert changing.mode == "batch_mode"
+    assert "memory limit" in changing.reason
+    with npk.batch_mode():
+        npk.save({"new": numbers(3)})
+        assert npk.recommend_mode("new").mode == "batch_mode"
+    with pytest.raises(ArrayNotFoundError):
+        npk.recommend_mode("missing")
+    with pytest.raises(ValueError):
+        npk.recommend_mode(-1)
+    for wrong in (1.5, True, None):
+        with pytest.raises(TypeError):
+            npk.recommend_mode(wrong)

@@ -149,6 +149,14 @@ void BindStore(nb::module_& module) {
   BindChanging(store);
   BindModes(store);
   module.def(
+      "recommend_mode",
+      [](uint64_t bytes, bool shape_change) {
+        const Recommendation found = RecommendMode(bytes, shape_change);
+        const bool writable = found.mode == BatchMode::kWritableBatch;
+        return nb::make_tuple(writable ? "writable_batch_mode" : "batch_mode", found.reason);
+      },
+      "bytes"_a, "shape_change"_a, "The mode's name and the reason, for that many bytes.");
+  module.def(
       "abandon",
       [](const std::string& path) { Check(WithoutGil([&] { return NumPack::Abandon(path); })); },
       "path"_a, "Detach every open handle of this process on the store at `path`.");
