@@ -17,6 +17,8 @@ uint64_t ProcessId() { return static_cast<uint64_t>(_getpid()); }
 
 uint32_t ForkCount() { return 0; }
 
+void AtFork(void (*)(), void (*)(), void (*)()) {}
+
 #else
 
 namespace {
@@ -32,6 +34,10 @@ uint32_t ForkCount() {
       pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
   static_cast<void>(registered);
   return forks.load(std::memory_order_relaxed);
+}
+
+void AtFork(void (*prepare)(), void (*in_parent)(), void (*in_child)()) {
+  pthread_atfork(prepare, in_parent, in_child);
 }
 
 #endif

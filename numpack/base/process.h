@@ -13,6 +13,10 @@ uint64_t ProcessId();
 // and only there. Costs no system call. Always 0 where there is no fork.
 uint32_t ForkCount();
 
+// Has every fork() of this process from now on call these: before it, and then in each of the two
+// processes. Nothing where there is no fork.
+void AtFork(void (*prepare)(), void (*in_parent)(), void (*in_child)());
+
 }  // namespace numpack
 
 #endif  // NUMPACK_BASE_PROCESS_H_

@@ -12,6 +12,11 @@ EntryPtr Catalogue::Find(absl::string_view name) const {
   return it == by_name_.end() ? nullptr : it->second;
 }
 
+std::shared_ptr<Extent> Catalogue::FindExtent(uint64_t number) const {
+  const auto it = extents_.find(number);
+  return it == extents_.end() ? nullptr : it->second;
+}
+
 std::vector<std::shared_ptr<Extent>> Catalogue::Apply(absl::Span<const std::string> removes,
                                                       absl::Span<const Put> puts,
                                                       uint64_t generation) {
@@ -43,13 +48,16 @@ std::vector<std::shared_ptr<Extent>> Catalogue::Apply(absl::Span<const std::stri
   absl::flat_hash_set<const Extent*> kept;
   for (const Put& put : puts) {
     const EntryPtr current = Find(put.name);
-    if (current != nullptr && current->extent != nullptr) kept.insert(current->extent.get());
+    if (current == nullptr || current->extent == nullptr) continue;
+    kept.insert(current->extent.get());
+    extents_[current->extent->number] = current->extent;
   }
   std::vector<std::shared_ptr<Extent>> superseded;
   absl::flat_hash_set<const Extent*> seen;
   for (std::shared_ptr<Extent>& extent : dropped) {
     if (kept.contains(extent.get()) || !seen.insert(extent.get()).second) continue;
     extent->superseded_at = generation;
+    extents_.erase(extent->number);
     superseded.push_back(std::move(extent));
   }
   return superseded;

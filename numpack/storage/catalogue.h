@@ -47,6 +47,8 @@ class Catalogue {
   size_t size() const { return by_name_.size(); }
   const absl::btree_map<uint64_t, std::string>& names() const { return by_ordinal_; }
   uint64_t next_ordinal() const { return next_ordinal_; }
+  // The extent of that number that an entry names, or null.
+  std::shared_ptr<Extent> FindExtent(uint64_t number) const;
 
   // Makes one commit's changes: first the removes, then the puts. Returns the extents that the
   // state named before and does not name any more, with their generations noted.
@@ -59,6 +61,7 @@ class Catalogue {
  private:
   absl::flat_hash_map<std::string, EntryPtr> by_name_;
   absl::btree_map<uint64_t, std::string> by_ordinal_;
+  absl::flat_hash_map<uint64_t, std::shared_ptr<Extent>> extents_;  // by number
   uint64_t next_ordinal_ = 1;
 };
 

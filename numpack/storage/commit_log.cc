@@ -33,15 +33,19 @@ std::optional<uint64_t> CommitLog::ParseFileName(absl::string_view name) {
 absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Create(Backend& backend, uint64_t number,
                                                              uint64_t generation,
                                                              absl::Span<const Item> first) {
-  NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
-                           backend.Open(FileName(number), OpenMode::kCreateNew));
+  absl::StatusOr<std::unique_ptr<File>> file = backend.Open(FileName(number), OpenMode::kCreateNew);
+  if (absl::IsAlreadyExists(file.status())) {
+    NUMPACK_RETURN_IF_ERROR(backend.Remove(FileName(number)));
+    file = backend.Open(FileName(number), OpenMode::kCreateNew);
+  }
+  NUMPACK_RETURN_IF_ERROR(file.status());
   std::unique_ptr<CommitLog> log(
-      new CommitLog(std::move(file), number, Position{0, generation, 0}));
+      new CommitLog(*std::move(file), number, Position{0, generation, 0}));
   NUMPACK_RETURN_IF_ERROR(log->Append(first));
   return log;
 }
 
-absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Continue(std::unique_ptr<File> file,
+absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Continue(std::shared_ptr<File> file,
                                                                uint64_t number, const Position& end,
                                                                bool torn) {
   NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file->Size());

@@ -1,8 +1,8 @@
 // CommitLog: the file log.<n>, to which records are appended. Record format: record.h.
 //
 // The file is reserved ahead in steps; its unused part is zero. An append that fails is wiped out
-// again, so that the log ends where it ended before; if even that fails the log is broken and says
-// so from then on. Not thread-safe.
+// again, so that the log ends where it ended before; if even that fails the log is not sound:
+// nothing may be appended before its end was looked for again. Not thread-safe.
 #ifndef NUMPACK_STORAGE_COMMIT_LOG_H_
 #define NUMPACK_STORAGE_COMMIT_LOG_H_
 
@@ -39,14 +39,14 @@ class CommitLog {
   // The number of a log's file name, if it is one.
   static std::optional<uint64_t> ParseFileName(absl::string_view name);
 
-  // Makes log.<number>, which must not exist, with these first records. Generations continue from
-  // `generation`.
+  // Makes log.<number> with these first records, instead of one that never came to life.
+  // Generations continue from `generation`.
   static absl::StatusOr<std::unique_ptr<CommitLog>> Create(Backend& backend, uint64_t number,
                                                            uint64_t generation,
                                                            absl::Span<const Item> first);
   // Takes over an existing log whose records end at `end`. What follows in the file is overwritten
   // with zeros if `torn`, and is zero otherwise.
-  static absl::StatusOr<std::unique_ptr<CommitLog>> Continue(std::unique_ptr<File> file,
+  static absl::StatusOr<std::unique_ptr<CommitLog>> Continue(std::shared_ptr<File> file,
                                                              uint64_t number, const Position& end,
                                                              bool torn);
 
@@ -54,18 +54,25 @@ class CommitLog {
   absl::Status Append(absl::Span<const Item> items);
   absl::Status Sync() { return file_->Sync(); }
 
+  // Others have appended up to there.
+  void MoveTo(const Position& end) { position_ = end; }
+  // False once the log's end is not known to be what it was before a failed write.
+  bool sound() const { return broken_.ok(); }
+
   uint64_t number() const { return number_; }
+  const std::shared_ptr<File>& file() const { return file_; }
+  const Position& position() const { return position_; }
   uint64_t generation() const { return position_.generation; }
   uint64_t bytes() const { return position_.offset; }
 
  private:
-  CommitLog(std::unique_ptr<File> file, uint64_t number, const Position& position)
+  CommitLog(std::shared_ptr<File> file, uint64_t number, const Position& position)
       : number_(number), file_(std::move(file)), position_(position) {}
   absl::Status ReserveTo(uint64_t end);
   absl::Status WriteZeros(uint64_t begin, uint64_t end);
 
   const uint64_t number_;
-  const std::unique_ptr<File> file_;
+  const std::shared_ptr<File> file_;
   Position position_;
   uint64_t reserved_ = 0;
   absl::Status broken_;

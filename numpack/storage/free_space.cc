@@ -1,6 +1,7 @@
 #include "numpack/storage/free_space.h"
 
 #include <iterator>
+#include <vector>
 
 namespace numpack::storage {
 
@@ -50,6 +51,24 @@ std::optional<FreeSpace::Range> FreeSpace::Take(uint64_t length, uint64_t alignm
     return Range{segment, start, length};
   }
   return std::nullopt;
+}
+
+void FreeSpace::Remove(const Range& range) {
+  const uint64_t end = range.offset + range.length;
+  auto it = by_place_.lower_bound(Place(range.segment, range.offset));
+  if (it != by_place_.begin()) --it;  // may reach into the range
+  std::vector<Range> touched;
+  for (; it != by_place_.end() && it->first < Place(range.segment, end); ++it) {
+    const Range free = {it->first.first, it->first.second, it->second};
+    if (free.segment == range.segment && free.offset + free.length > range.offset)
+      touched.push_back(free);
+  }
+  for (const Range& free : touched) {
+    Erase(free);
+    if (free.offset < range.offset) Insert({free.segment, free.offset, range.offset - free.offset});
+    if (free.offset + free.length > end)
+      Insert({free.segment, end, free.offset + free.length - end});
+  }
 }
 
 std::optional<FreeSpace::Range> FreeSpace::TakeTail(uint32_t segment, uint64_t end) {

@@ -30,6 +30,9 @@ class FreeSpace {
   // that has them.
   std::optional<Range> Take(uint64_t length, uint64_t alignment);
 
+  // Takes whatever is free of a range.
+  void Remove(const Range& range);
+
   // Takes the free range that ends exactly at `end` of `segment`, if there is one.
   std::optional<Range> TakeTail(uint32_t segment, uint64_t end);
 

@@ -11,26 +11,54 @@ void Limbo::Sealed() {
 
 bool Limbo::MayComeBack(const Extent& extent) const {
   if (extent.named_at == 0) return false;  // never named by any state
-  return std::any_of(barriers_.begin(), barriers_.end(), [&](uint64_t barrier) {
+  const auto names = [&](uint64_t barrier) {
     return extent.named_at <= barrier && barrier < extent.superseded_at;
-  });
+  };
+  return std::any_of(barriers_.begin(), barriers_.end(), names) ||
+         std::any_of(pending_.begin(), pending_.end(), names);
 }
 
-bool Limbo::Add(std::shared_ptr<Extent> extent) {
-  extent->EnterLimbo();
-  if (!MustWait(*extent)) return false;
+bool Limbo::Add(std::shared_ptr<Extent> extent, IsPinned pinned) {
+  if (!MayComeBack(*extent) && !pinned(*extent)) return false;
   waiting_.push_back(std::move(extent));
   return true;
 }
 
-std::vector<std::shared_ptr<Extent>> Limbo::Collect() {
-  const auto freed =
-      std::partition(waiting_.begin(), waiting_.end(),
-                     [&](const std::shared_ptr<Extent>& extent) { return MustWait(*extent); });
-  std::vector<std::shared_ptr<Extent>> result(std::make_move_iterator(freed),
-                                              std::make_move_iterator(waiting_.end()));
-  waiting_.erase(freed, waiting_.end());
+std::vector<std::shared_ptr<Extent>> Limbo::CollectSome(size_t limit, IsPinned pinned) {
+  std::vector<std::shared_ptr<Extent>> result;
+  for (limit = std::min(limit, waiting_.size()); limit > 0; --limit) {
+    if (next_ >= waiting_.size()) next_ = 0;
+    std::shared_ptr<Extent>& extent = waiting_[next_];
+    if (MayComeBack(*extent) || pinned(*extent)) {
+      ++next_;
+      continue;
+    }
+    result.push_back(std::move(extent));
+    extent = std::move(waiting_.back());
+    waiting_.pop_back();
+  }
   return result;
+}
+
+std::vector<std::shared_ptr<Extent>> Limbo::TakeReplacedBy(const Extent& extent) {
+  const auto stays = [&](const std::shared_ptr<Extent>& other) {
+    const bool overlaps = other->segment_number == extent.segment_number &&
+                          other->offset < extent.offset + extent.capacity &&
+                          extent.offset < other->offset + other->capacity;
+    return other->number != extent.number && !overlaps;
+  };
+  const auto replaced = std::partition(waiting_.begin(), waiting_.end(), stays);
+  std::vector<std::shared_ptr<Extent>> result(std::make_move_iterator(replaced),
+                                              std::make_move_iterator(waiting_.end()));
+  waiting_.erase(replaced, waiting_.end());
+  return result;
+}
+
+void Limbo::Drop(absl::FunctionRef<bool(Extent&)> which) {
+  waiting_.erase(
+      std::remove_if(waiting_.begin(), waiting_.end(),
+                     [&](const std::shared_ptr<Extent>& extent) { return which(*extent); }),
+      waiting_.end());
 }
 
 uint64_t Limbo::bytes() const {

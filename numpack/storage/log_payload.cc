@@ -16,7 +16,8 @@ constexpr uint32_t kInPlaceFlag = 1;
 constexpr uint32_t kOwnSegmentFlag = 2;
 
 // Fewest bytes that an entry, a name or an item can take: a count above remaining / this is a lie.
-constexpr size_t kMinEntryBytes = 4 + 4 + 8 + 4 + 8 + 4 + 8 + 8;
+constexpr size_t kExtentBytes = 4 + 8 + 4 + 8 + 8;
+constexpr size_t kMinEntryBytes = 4 + 4 + 8 + kExtentBytes;
 constexpr size_t kMinNameBytes = 4;
 constexpr size_t kMinItemBytes = 8;
 
@@ -24,15 +25,19 @@ absl::Status Malformed(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("malformed log record: ", what));
 }
 
+void EncodeExtent(const ExtentRecord& extent, uint32_t other_flags, Encoder& out) {
+  out.U32(other_flags | (extent.own_segment ? kOwnSegmentFlag : 0));
+  out.U64(extent.number);
+  out.U32(extent.segment);
+  out.U64(extent.offset);
+  out.U64(extent.capacity);
+}
+
 void EncodeEntry(const EntryRecord& entry, Encoder& out) {
   out.Bytes(entry.name);
   out.Bytes(entry.metadata);
   out.U64(entry.length);
-  out.U32((entry.in_place ? kInPlaceFlag : 0) | (entry.extent.own_segment ? kOwnSegmentFlag : 0));
-  out.U64(entry.extent.number);
-  out.U32(entry.extent.segment);
-  out.U64(entry.extent.offset);
-  out.U64(entry.extent.capacity);
+  EncodeExtent(entry.extent, entry.in_place ? kInPlaceFlag : 0, out);
 }
 
 absl::StatusOr<std::string> DecodeName(Decoder& in) {
@@ -41,28 +46,41 @@ absl::StatusOr<std::string> DecodeName(Decoder& in) {
   return std::string(name);
 }
 
+// `other_flags` may be set besides the extent's own; which are is returned in it.
+absl::StatusOr<ExtentRecord> DecodeExtent(Decoder& in, uint32_t* other_flags) {
+  ExtentRecord extent;
+  const uint32_t flags = in.U32();
+  extent.own_segment = (flags & kOwnSegmentFlag) != 0;
+  extent.number = in.U64();
+  extent.segment = in.U32();
+  extent.offset = in.U64();
+  extent.capacity = in.U64();
+  if (in.failed()) return Malformed("extent cut short");
+  if ((flags & ~(*other_flags | kOwnSegmentFlag)) != 0) return Malformed("unknown flags");
+  *other_flags &= flags;
+  if (extent.number == 0 && extent.capacity != 0) return Malformed("bytes without an extent");
+  if (extent.number != 0 && extent.capacity == 0) return Malformed("extent without bytes");
+  if (!CheckedAdd(extent.offset, extent.capacity).has_value()) return Malformed("extent overflows");
+  return extent;
+}
+
+absl::StatusOr<ExtentRecord> DecodeKeptExtent(Decoder& in) {
+  uint32_t no_flags = 0;
+  NUMPACK_ASSIGN_OR_RETURN(ExtentRecord extent, DecodeExtent(in, &no_flags));
+  if (extent.number == 0) return Malformed("no extent is kept");
+  return extent;
+}
+
 absl::StatusOr<EntryRecord> DecodeEntry(Decoder& in) {
   EntryRecord entry;
   NUMPACK_ASSIGN_OR_RETURN(entry.name, DecodeName(in));
   entry.metadata = std::string(in.Bytes());
   entry.length = in.U64();
-  const uint32_t flags = in.U32();
-  entry.in_place = (flags & kInPlaceFlag) != 0;
-  entry.extent.own_segment = (flags & kOwnSegmentFlag) != 0;
-  entry.extent.number = in.U64();
-  entry.extent.segment = in.U32();
-  entry.extent.offset = in.U64();
-  entry.extent.capacity = in.U64();
-  if (in.failed()) return Malformed("entry cut short");
+  uint32_t flags = kInPlaceFlag;
+  NUMPACK_ASSIGN_OR_RETURN(entry.extent, DecodeExtent(in, &flags));
+  entry.in_place = flags != 0;
   if (entry.metadata.size() > kMaxMetadataBytes) return Malformed("metadata too long");
-  if ((flags & ~(kInPlaceFlag | kOwnSegmentFlag)) != 0) return Malformed("unknown entry flags");
   if (entry.length > entry.extent.capacity) return Malformed("entry longer than its extent");
-  if (entry.extent.number == 0 && entry.extent.capacity != 0)
-    return Malformed("bytes without an extent");
-  if (entry.extent.number != 0 && entry.extent.capacity == 0)
-    return Malformed("extent without bytes");
-  if (!CheckedAdd(entry.extent.offset, entry.extent.capacity).has_value())
-    return Malformed("extent overflows");
   return entry;
 }
 
@@ -78,6 +96,11 @@ absl::StatusOr<std::vector<T>> DecodeList(Decoder& in, size_t min_bytes, DecodeO
     list.push_back(std::move(element));
   }
   return list;
+}
+
+void EncodeKept(const std::vector<ExtentRecord>& extents, Encoder& out) {
+  out.U32(static_cast<uint32_t>(extents.size()));
+  for (const ExtentRecord& extent : extents) EncodeExtent(extent, 0, out);
 }
 
 absl::Status ExpectEnd(const Decoder& in) {
@@ -114,6 +137,7 @@ std::string Encode(const CheckpointPayload& payload) {
   out.U64(payload.log_number);
   out.U32(static_cast<uint32_t>(payload.entries.size()));
   for (const EntryRecord& entry : payload.entries) EncodeEntry(entry, out);
+  EncodeKept(payload.kept, out);
   return bytes;
 }
 
@@ -131,6 +155,8 @@ absl::StatusOr<CheckpointPayload> DecodeCheckpoint(absl::string_view payload) {
   result.log_number = in.U64();
   NUMPACK_ASSIGN_OR_RETURN(result.entries,
                            DecodeList<EntryRecord>(in, kMinEntryBytes, DecodeEntry));
+  NUMPACK_ASSIGN_OR_RETURN(result.kept,
+                           DecodeList<ExtentRecord>(in, kExtentBytes, DecodeKeptExtent));
   NUMPACK_RETURN_IF_ERROR(ExpectEnd(in));
   return result;
 }
@@ -159,6 +185,37 @@ absl::StatusOr<InPlacePayload> DecodeInPlace(absl::string_view payload) {
   InPlacePayload result;
   NUMPACK_ASSIGN_OR_RETURN(result.items,
                            DecodeList<InPlacePayload::Item>(in, kMinItemBytes, decode_item));
+  NUMPACK_RETURN_IF_ERROR(ExpectEnd(in));
+  return result;
+}
+
+std::string Encode(const KeptPayload& payload) {
+  std::string bytes;
+  Encoder out(&bytes);
+  EncodeKept(payload.extents, out);
+  return bytes;
+}
+
+absl::StatusOr<KeptPayload> DecodeKept(absl::string_view payload) {
+  Decoder in(payload);
+  KeptPayload result;
+  NUMPACK_ASSIGN_OR_RETURN(result.extents,
+                           DecodeList<ExtentRecord>(in, kExtentBytes, DecodeKeptExtent));
+  NUMPACK_RETURN_IF_ERROR(ExpectEnd(in));
+  return result;
+}
+
+std::string Encode(const BarrierPayload& payload) {
+  std::string bytes;
+  Encoder out(&bytes);
+  out.U64(payload.covered);
+  return bytes;
+}
+
+absl::StatusOr<BarrierPayload> DecodeBarrier(absl::string_view payload) {
+  Decoder in(payload);
+  BarrierPayload result;
+  result.covered = in.U64();
   NUMPACK_RETURN_IF_ERROR(ExpectEnd(in));
   return result;
 }

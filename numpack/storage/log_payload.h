@@ -42,6 +42,15 @@ struct CommitPayload {
 struct CheckpointPayload {
   uint64_t log_number = 0;
   std::vector<EntryRecord> entries;  // in the order of first save
+  std::vector<ExtentRecord> kept;    // as in KeptPayload
+};
+// kKept: extents that no entry names, but that somebody reads.
+struct KeptPayload {
+  std::vector<ExtentRecord> extents;
+};
+// kBarrier
+struct BarrierPayload {
+  uint64_t covered = 0;  // all records up to this generation, and the bytes they name
 };
 // kInPlaceBegin (metadata empty) and kInPlaceEnd
 struct InPlacePayload {
@@ -60,6 +69,8 @@ struct SessionPayload {
 std::string Encode(const CommitPayload& payload);
 std::string Encode(const CheckpointPayload& payload);
 std::string Encode(const InPlacePayload& payload);
+std::string Encode(const KeptPayload& payload);
+std::string Encode(const BarrierPayload& payload);
 std::string Encode(const SessionPayload& payload);
 
 // DataLoss when the bytes are not such a payload, FailedPrecondition for a later format version.
@@ -67,6 +78,8 @@ std::string Encode(const SessionPayload& payload);
 absl::StatusOr<CommitPayload> DecodeCommit(absl::string_view payload);
 absl::StatusOr<CheckpointPayload> DecodeCheckpoint(absl::string_view payload);
 absl::StatusOr<InPlacePayload> DecodeInPlace(absl::string_view payload);
+absl::StatusOr<KeptPayload> DecodeKept(absl::string_view payload);
+absl::StatusOr<BarrierPayload> DecodeBarrier(absl::string_view payload);
 absl::StatusOr<SessionPayload> DecodeSession(absl::string_view payload);
 
 }  // namespace numpack::storage

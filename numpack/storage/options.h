@@ -9,8 +9,8 @@ namespace numpack::storage {
 // What a commit promises when its call returns. A killed process never loses a commit nor leaves
 // half of one, whatever the level; the levels differ after a power loss.
 enum class Durability {
-  // Flush, Close and the end of writable mode are durable; after a power loss the store is as of
-  // the last of them.
+  // A commit becomes durable in the background, about a second later; Flush, Close and the end of
+  // writable mode wait for it. After a power loss the store is as of the last time this happened.
   kRelaxed,
   // Every commit is durable when it returns.
   kFull,
@@ -23,6 +23,12 @@ struct StoreOptions {
 
   // How long to wait for a store or a writer lock that somebody else holds. Default: 30 seconds.
   absl::Duration lock_wait = absl::Seconds(30);
+
+  // With kRelaxed: whether a thread makes commits durable in the background, how long after the
+  // first of them. Without it, Flush, Close and the end of writable mode do. Default: yes, 1
+  // second.
+  bool background_sync = true;
+  absl::Duration sync_delay = absl::Seconds(1);
 
   // Whether to make an empty store where there is none. Default: yes; otherwise NotFound.
   bool create = true;

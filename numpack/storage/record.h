@@ -34,9 +34,10 @@ enum class RecordKind : uint32_t {
   kInPlaceBegin = 3,  // arrays about to be changed where they lie
   kInPlaceEnd = 4,    // ... and done
   kRedo = 5,          // reserved: rows to write in place; refused by this version
-  kBarrier = 6,       // all earlier records and the bytes they name are about to be durable
-  kSeal = 7,          // the barrier before it is durable
-  kSession = 8,       // a process opened the store: boot identity and process id
+  kBarrier = 6,  // records up to a generation, and the bytes they name, are about to be durable
+  kSeal = 7,     // the barrier before it is durable
+  kSession = 8,  // a process opened the store first: boot identity and process id
+  kKept = 9,     // extents that nothing names any more, but somebody reads
 };
 
 inline constexpr size_t kRecordHeaderBytes = 32;

@@ -1,5 +1,5 @@
-// Recovery: reading the commit log back. This is the one place where a store's untrusted bytes
-// become state.
+// Recovery: reading the commit log back, whole or from where one has read before. With record.h and
+// log_payload.h this is the one place where a store's untrusted bytes become state.
 //
 // In the boot of the machine in which the log was last written, every whole record counts; a torn
 // last record is cut. In another boot (or an unknown one) pages may have been lost, so the state is
@@ -8,17 +8,21 @@
 #ifndef NUMPACK_STORAGE_RECOVERY_H_
 #define NUMPACK_STORAGE_RECOVERY_H_
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "numpack/backends/backend.h"
 #include "numpack/storage/catalogue.h"
 #include "numpack/storage/commit_log.h"
-#include "numpack/storage/extent.h"
 #include "numpack/storage/limbo.h"
+#include "numpack/storage/pins.h"
+#include "numpack/storage/record.h"
+#include "numpack/storage/segment_table.h"
 
 namespace numpack::storage {
 
@@ -34,15 +38,43 @@ struct RecoveredState {
   bool sealed = false;  // the log has a seal; otherwise its maker died before it was made durable
   // Something that must not be trusted follows: continue in a new log.
   bool untrusted_tail = false;
+  // Generations: of the last change, and up to where a sealed barrier covers the changes.
+  uint64_t changed = 0;
+  uint64_t covered = 0;
   // Other logs in the directory, which this one replaces or which never came to life.
   std::vector<uint64_t> stale_logs;
 };
 
-// Reads the state of the store in `backend`. NotFound when there is no log at all. `releases` is
-// what the extents report to (see Extent). Segments are opened, and every extent is checked to lie
-// within its segment and to share no byte with another.
-absl::StatusOr<RecoveredState> Recover(Backend& backend,
-                                       const std::shared_ptr<std::atomic<uint64_t>>& releases);
+// Who reads the log.
+enum class Reader {
+  kFirst,      // nobody has the store open: boots are compared, and nothing is pinned
+  kSuccessor,  // the last writer died, in this boot: every whole record counts
+};
+
+// Reads the state of the store in `backend`. NotFound when there is no log at all. Segments are
+// opened, and every extent is checked to lie within its segment and to share no byte with another.
+absl::StatusOr<RecoveredState> Recover(Backend& backend, SegmentTable& segments,
+                                       const std::shared_ptr<PinCounters>& pins, Reader reader);
+
+// Reads the first `tail` bytes of a log that a living process has published, and takes everything
+// that waits in limbo for pinned. May fail when others publish meanwhile: look again.
+absl::StatusOr<RecoveredState> ReadPublished(Backend& backend, SegmentTable& segments,
+                                             const std::shared_ptr<PinCounters>& pins,
+                                             uint64_t log_number, uint64_t tail);
+
+// The records of a log.
+struct ParsedLog {
+  std::string bytes;
+  std::vector<std::pair<uint64_t, Record>> records;  // with their offsets in the file
+  CommitLog::Position stop;                          // behind the last one
+  LogEnd end = LogEnd::kClean;
+};
+// Parses [from, to) of the file, which starts behind a record that `from` describes (or with the
+// first).
+absl::StatusOr<ParsedLog> ParseLog(File& file, const CommitLog::Position& from, uint64_t to);
+
+// A DataLoss that names the place and the remedy.
+absl::Status CorruptLog(const File& file, uint64_t offset, absl::string_view what);
 
 }  // namespace numpack::storage
 

@@ -19,6 +19,12 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(Backend& backend, uint32_
       new Segment(number, std::move(file), size, backend.capabilities().mappings));
 }
 
+absl::Status Segment::RefreshSize() {
+  NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file_->Size());
+  size_.store(size, std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
 absl::Status Segment::Reserve(uint64_t size) {
   if (size <= this->size()) return absl::OkStatus();
   NUMPACK_RETURN_IF_ERROR(file_->Reserve(size));

@@ -40,6 +40,8 @@ class Segment {
   uint32_t number() const { return number_; }
   uint64_t size() const { return size_.load(std::memory_order_relaxed); }
 
+  // Looks again how long the file is: another process may have changed that.
+  absl::Status RefreshSize();
   // Grows the file to at least `size` bytes with blocks behind them. One caller at a time.
   absl::Status Reserve(uint64_t size);
   // Cuts the file; false when somebody still has the cut part mapped. One caller at a time, nobody

@@ -41,11 +41,14 @@ std::optional<uint32_t> ParseSegmentFileName(absl::string_view name) {
 
 }  // namespace
 
-absl::Status Space::Adopt(const std::vector<std::shared_ptr<Extent>>& used) {
+absl::Status Space::Adopt(const std::vector<std::shared_ptr<Extent>>& used, bool alone,
+                          bool unsynced) {
+  directory_changed_ = unsynced;
   absl::btree_map<uint32_t, std::vector<const Extent*>> packed;
   absl::btree_set<uint64_t> numbers;
   for (const std::shared_ptr<Extent>& extent : used) {
-    segments_[extent->segment_number] = extent->segment;
+    segments_[extent->segment_number] = {extent->segment, !extent->own_segment, 0};
+    if (unsynced) extent->segment->MarkDirty();
     numbers.insert(extent->number);
     if (extent->own_segment) {
       own_bytes_ += extent->capacity;
@@ -69,16 +72,117 @@ absl::Status Space::Adopt(const std::vector<std::shared_ptr<Extent>>& used) {
       free_.Add({number, at, extent->offset - at});
       at = extent->offset + extent->capacity;
     }
-    const uint64_t size = segments_[number]->size();
-    free_.Add({number, at, size - at});
-    if (size < kPackedSegmentBytes) growing_ = number;
+    segments_[number].accounted = at;
   }
+  if (alone) {
+    NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> files, backend_->List());
+    for (const std::string& name : files) {
+      const std::optional<uint32_t> number = ParseSegmentFileName(name);
+      if (number.has_value() && !segments_.contains(*number))
+        NUMPACK_RETURN_IF_ERROR(backend_->Remove(name));
+    }
+    if (!segments_.empty()) shared_.NoteSegment(segments_.rbegin()->first);
+  }
+  return Refresh();
+}
+
+absl::Status Space::Refresh() {
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> files, backend_->List());
+  absl::flat_hash_set<uint32_t> present;
   for (const std::string& name : files) {
     const std::optional<uint32_t> number = ParseSegmentFileName(name);
-    if (number.has_value() && !segments_.contains(*number))
-      NUMPACK_RETURN_IF_ERROR(backend_->Remove(name));
+    if (!number.has_value()) continue;
+    present.insert(*number);
+    if (!segments_.contains(*number)) {
+      // Spare to the process that made it, and so to everybody.
+      NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Segment> segment, table_.Open(*number));
+      segments_[*number] = {segment, /*packed=*/false, 0};
+      spares_[segment->size()].push_back(*number);
+      spare_bytes_ += segment->size();
+    }
   }
+  // Spares are taken anew: some are gone, others have another size.
+  std::vector<uint32_t> spares;
+  for (const auto& [size, numbers] : spares_)
+    spares.insert(spares.end(), numbers.begin(), numbers.end());
+  spares_.clear();
+  spare_bytes_ = 0;
+  for (const uint32_t number : spares) {
+    if (!present.contains(number)) continue;
+    Segment& segment = *segments_[number].segment;
+    NUMPACK_RETURN_IF_ERROR(segment.RefreshSize());
+    spares_[segment.size()].push_back(number);
+    spare_bytes_ += segment.size();
+  }
+  for (auto it = segments_.begin(); it != segments_.end();) {
+    Held& held = it->second;
+    if (!present.contains(it->first)) {
+      free_.Remove({it->first, 0, held.accounted});
+      if (growing_ == it->first) growing_ = 0;
+      it = segments_.erase(it);
+      continue;
+    }
+    if (held.packed) {
+      NUMPACK_RETURN_IF_ERROR(held.segment->RefreshSize());
+      NoteGrowth(*held.segment);
+      if (held.segment->size() < kPackedSegmentBytes) growing_ = it->first;
+    }
+    ++it;
+  }
+  return absl::OkStatus();
+}
+
+void Space::NoteGrowth(Segment& segment) {
+  uint64_t& accounted = segments_[segment.number()].accounted;
+  const uint64_t size = segment.size();
+  if (size < accounted) {
+    free_.Remove({segment.number(), size, accounted - size});
+  } else if (size > accounted) {
+    free_.Add({segment.number(), accounted, size - accounted});
+  }
+  accounted = size;
+}
+
+absl::Status Space::Claim(const std::shared_ptr<Extent>& extent) {
+  free_numbers_.erase(extent->number);
+  if (extent->number >= next_number_) {
+    for (; next_number_ < extent->number && free_numbers_.size() < 65536; ++next_number_)
+      free_numbers_.insert(next_number_);
+    next_number_ = extent->number + 1;
+  }
+  Held& held = segments_[extent->segment_number];
+  if (held.segment == nullptr) {
+    absl::StatusOr<std::shared_ptr<Segment>> segment = table_.Open(extent->segment_number);
+    if (!segment.ok()) {
+      segments_.erase(extent->segment_number);
+      // The file has gone with the extent: whoever did that has noted it, see Refresh.
+      return absl::IsNotFound(segment.status()) ? absl::OkStatus() : segment.status();
+    }
+    held.segment = *std::move(segment);
+    directory_changed_ = true;
+  }
+  held.packed = !extent->own_segment;
+  held.segment->MarkDirty();
+  if (extent->own_segment) {
+    for (auto spare = spares_.begin(); spare != spares_.end(); ++spare) {
+      const auto found =
+          std::find(spare->second.begin(), spare->second.end(), extent->segment_number);
+      if (found == spare->second.end()) continue;
+      spare_bytes_ -= spare->first;
+      own_bytes_ += extent->capacity;
+      spare->second.erase(found);
+      if (spare->second.empty()) spares_.erase(spare);
+      break;
+    }
+    return absl::OkStatus();
+  }
+  if (held.accounted < extent->offset + extent->capacity) {
+    NUMPACK_RETURN_IF_ERROR(held.segment->RefreshSize());
+    NoteGrowth(*held.segment);
+    // Superseded and cut off since, perhaps; then Refresh finds the file shorter than this.
+    held.accounted = std::max(held.accounted, extent->offset + extent->capacity);
+  }
+  free_.Remove({extent->segment_number, extent->offset, extent->capacity});
   return absl::OkStatus();
 }
 
@@ -99,8 +203,8 @@ std::shared_ptr<Extent> Space::MakeExtent(const std::shared_ptr<Segment>& segmen
     number = *free_numbers_.begin();
     free_numbers_.erase(free_numbers_.begin());
   }
-  auto extent =
-      std::make_shared<Extent>(number, segment->number(), offset, capacity, own_segment, releases_);
+  auto extent = std::make_shared<Extent>(number, segment->number(), offset, capacity, own_segment,
+                                         shared_.pins());
   extent->segment = segment;
   return extent;
 }
@@ -112,37 +216,41 @@ absl::StatusOr<std::shared_ptr<Extent>> Space::AllocatePacked(uint64_t bytes, ui
     range = free_.Take(bytes, alignment);
     if (!range.has_value()) return absl::InternalError("no room in a segment that was just grown");
   }
-  return MakeExtent(segments_[range->segment], range->offset, range->length, /*own_segment=*/false);
+  return MakeExtent(segments_[range->segment].segment, range->offset, range->length,
+                    /*own_segment=*/false);
 }
 
 absl::Status Space::GrowPacked(uint64_t bytes) {
-  if (growing_ == 0 || segments_[growing_]->size() >= kPackedSegmentBytes) {
+  if (growing_ == 0 || segments_[growing_].segment->size() >= kPackedSegmentBytes) {
     NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Segment> segment, NewSegment());
     growing_ = segment->number();
+    segments_[growing_].packed = true;
   }
-  Segment& segment = *segments_[growing_];
+  Segment& segment = *segments_[growing_].segment;
   const uint64_t before = segment.size();
   // Room for any alignment; when a full step does not fit on the disk, what is needed may.
   const uint64_t needed = bytes + kPageBytes;
   const uint64_t step = std::max(needed, std::clamp(before, kMinGrowth, kMaxGrowth));
+  shared_.NoteSegmentChange();
   absl::Status status = segment.Reserve(before + step);
   if (absl::IsResourceExhausted(status) && step > needed) status = segment.Reserve(before + needed);
   NUMPACK_RETURN_IF_ERROR(status);
-  free_.Add({growing_, before, segment.size() - before});
+  NoteGrowth(segment);
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<Segment>> Space::NewSegment() {
-  const uint32_t number = segments_.empty() ? 1 : segments_.rbegin()->first + 1;
+  const uint32_t number = shared_.NextSegment();
   if (number == 0) return absl::ResourceExhaustedError("no segment numbers left");
-  auto segment = Segment::Open(*backend_, number, OpenMode::kCreateNew);
+  shared_.NoteSegmentChange();
+  auto segment = table_.Create(number);
   if (absl::IsAlreadyExists(segment.status())) {
     // Left behind by a removal that failed; no state names it.
     NUMPACK_RETURN_IF_ERROR(backend_->Remove(Segment::FileName(number)));
-    segment = Segment::Open(*backend_, number, OpenMode::kCreateNew);
+    segment = table_.Create(number);
   }
   if (!segment.ok()) return segment.status();
-  segments_[number] = *segment;
+  segments_[number] = {*segment, /*packed=*/false, 0};
   directory_changed_ = true;
   return segment;
 }
@@ -157,10 +265,10 @@ absl::StatusOr<std::shared_ptr<Extent>> Space::AllocateOwn(uint64_t bytes) {
     if (spare->second.empty()) spares_.erase(spare);
     spare_bytes_ -= size;
     own_bytes_ += size;
-    return MakeExtent(segments_[number], 0, size, /*own_segment=*/true);
+    return MakeExtent(segments_[number].segment, 0, size, /*own_segment=*/true);
   }
   NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Segment> segment, NewSegment());
-  absl::Status status = segment->Reserve(bytes);
+  absl::Status status = segment->Reserve(bytes);  // NewSegment has noted the change
   if (absl::IsResourceExhausted(status) && !spares_.empty()) {
     DropSpares(0);
     status = segment->Reserve(bytes);
@@ -183,6 +291,7 @@ absl::StatusOr<bool> Space::Grow(Extent& extent, uint64_t bytes) {
       CheckedRoundUp(bytes + std::min(extent.capacity / 2, kMaxSlack), kPageBytes);
   const std::optional<uint64_t> exact = CheckedRoundUp(bytes, kPageBytes);
   if (!roomy.has_value() || !exact.has_value() || *roomy < bytes) return TooLarge(bytes);
+  shared_.NoteSegmentChange();
   absl::Status status = extent.segment->Reserve(*roomy);
   if (absl::IsResourceExhausted(status)) status = extent.segment->Reserve(*exact);
   NUMPACK_RETURN_IF_ERROR(status);
@@ -193,14 +302,16 @@ absl::StatusOr<bool> Space::Grow(Extent& extent, uint64_t bytes) {
 
 void Space::Free(const Extent& extent) {
   free_numbers_.insert(extent.number);
+  const auto held = segments_.find(extent.segment_number);
+  if (held == segments_.end()) return;  // another process has given the file up
   if (!extent.own_segment) {
     free_.Add({extent.segment_number, extent.offset, extent.capacity});
     return;
   }
-  own_bytes_ -= extent.capacity;
+  own_bytes_ -= std::min(own_bytes_, extent.capacity);
   // By the file's size: it may be larger than what the log knows of, after an append that was never
   // committed.
-  const uint64_t size = extent.segment->size();
+  const uint64_t size = held->second.segment->size();
   spares_[size].push_back(extent.segment_number);
   spare_bytes_ += size;
   DropSpares(std::max(kKeptSpareBytes, own_bytes_));
@@ -220,14 +331,16 @@ void Space::DropSpares(uint64_t keep_bytes) {
 
 absl::Status Space::RemoveSegment(uint32_t number) {
   segments_.erase(number);
+  shared_.NoteSegmentChange();
   return backend_->Remove(Segment::FileName(number));
 }
 
 absl::Status Space::Trim() {
   DropSpares(0);
   std::vector<uint32_t> empty;
-  for (const auto& [number, segment] : segments_) {
-    const std::optional<FreeSpace::Range> tail = free_.TakeTail(number, segment->size());
+  for (auto& [number, held] : segments_) {
+    if (!held.packed) continue;
+    const std::optional<FreeSpace::Range> tail = free_.TakeTail(number, held.accounted);
     if (!tail.has_value()) continue;
     if (tail->offset == 0) {
       empty.push_back(number);
@@ -235,9 +348,12 @@ absl::Status Space::Trim() {
     }
     // Reading the last used bytes through a mapping must not end at a page that is gone.
     const uint64_t end =
-        std::min(segment->size(), (tail->offset + kPageBytes - 1) & ~(kPageBytes - 1));
-    NUMPACK_ASSIGN_OR_RETURN(const bool shrunk, segment->Shrink(end));
-    free_.Add({number, tail->offset, (shrunk ? end : segment->size()) - tail->offset});
+        std::min(held.accounted, (tail->offset + kPageBytes - 1) & ~(kPageBytes - 1));
+    shared_.NoteSegmentChange();
+    held.accounted = tail->offset;
+    const absl::Status status = held.segment->Shrink(end).status();
+    NoteGrowth(*held.segment);
+    NUMPACK_RETURN_IF_ERROR(status);
   }
   for (const uint32_t number : empty) {
     if (growing_ == number) growing_ = 0;
@@ -246,11 +362,19 @@ absl::Status Space::Trim() {
   return absl::OkStatus();
 }
 
-absl::Status Space::Sync() {
-  for (const auto& [number, segment] : segments_) NUMPACK_RETURN_IF_ERROR(segment->Sync());
-  if (directory_changed_) NUMPACK_RETURN_IF_ERROR(backend_->SyncDirectory());
-  directory_changed_ = false;
-  return absl::OkStatus();
+Space::Unsynced Space::TakeUnsynced() {
+  Unsynced unsynced;
+  for (const auto& [number, held] : segments_) {
+    if (held.segment->dirty()) unsynced.segments.push_back(held.segment);
+  }
+  unsynced.directory = std::exchange(directory_changed_, false);
+  return unsynced;
+}
+
+absl::Status SyncAll(Backend& backend, const Space::Unsynced& unsynced) {
+  for (const std::shared_ptr<Segment>& segment : unsynced.segments)
+    NUMPACK_RETURN_IF_ERROR(segment->Sync());
+  return unsynced.directory ? backend.SyncDirectory() : absl::OkStatus();
 }
 
 }  // namespace numpack::storage

@@ -2,11 +2,15 @@
 //
 // Arrays up to kPackedBytes share segments that grow in steps; a larger one has a segment of its
 // own, so that it can grow in place. Space of both kinds is used again before files grow:
-// overwriting costs a fortieth of a new file. Not thread-safe.
+// overwriting costs a fortieth of a new file.
+//
+// Every process that writes keeps its own books. What others did is made up for when the writer's
+// lock changes hands: Claim() follows their commits, Refresh() what they did to files.
+//
+// Not thread-safe; every method that is not const needs the writer's lock.
 #ifndef NUMPACK_STORAGE_SPACE_H_
 #define NUMPACK_STORAGE_SPACE_H_
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -19,6 +23,8 @@
 #include "numpack/storage/extent.h"
 #include "numpack/storage/free_space.h"
 #include "numpack/storage/segment.h"
+#include "numpack/storage/segment_table.h"
+#include "numpack/storage/shared_state.h"
 
 namespace numpack::storage {
 
@@ -28,12 +34,20 @@ inline constexpr uint64_t kPackedBytes = uint64_t{256} << 10;
 
 class Space {
  public:
-  Space(std::shared_ptr<Backend> backend, std::shared_ptr<std::atomic<uint64_t>> releases)
-      : backend_(std::move(backend)), releases_(std::move(releases)) {}
+  // `segments` and `shared` outlive this.
+  Space(std::shared_ptr<Backend> backend, SegmentTable& segments, SharedState& shared)
+      : backend_(std::move(backend)), table_(segments), shared_(shared) {}
 
-  // Takes the recovered extents for used, and what they leave of their segments for free. Removes
-  // segment files that hold none of them.
-  absl::Status Adopt(const std::vector<std::shared_ptr<Extent>>& used);
+  // Takes the extents of a state that was read for used, and what they leave of their segments for
+  // free. Segment files that hold none of them are spare, or left over when nobody else has the
+  // store open (`alone`): then they are removed. `unsynced`: whoever wrote the state may have died
+  // before all of it was synced.
+  absl::Status Adopt(const std::vector<std::shared_ptr<Extent>>& used, bool alone, bool unsynced);
+
+  // Another process has allocated, or grown, this extent out of what is free here.
+  absl::Status Claim(const std::shared_ptr<Extent>& extent);
+  // Another process has made, removed or resized segment files: looks again.
+  absl::Status Refresh();
 
   // An extent of at least `bytes` > 0, reserved, contents undefined. `own_pages`: no other extent
   // shares a page.
@@ -50,8 +64,14 @@ class Space {
   // nobody has them mapped.
   absl::Status Trim();
 
-  // Makes everything written durable, and the files themselves.
-  absl::Status Sync();
+  // What has to be synced for all that was written so far to be durable: see SyncAll.
+  struct Unsynced {
+    std::vector<std::shared_ptr<Segment>> segments;
+    bool directory = false;
+  };
+  Unsynced TakeUnsynced();
+  // The sync failed: it is still to be done.
+  void NotSynced(const Unsynced& unsynced) { directory_changed_ |= unsynced.directory; }
 
   uint64_t free_bytes() const { return free_.bytes() + spare_bytes_; }
 
@@ -59,17 +79,26 @@ class Space {
   absl::StatusOr<std::shared_ptr<Extent>> AllocatePacked(uint64_t bytes, uint64_t alignment);
   absl::StatusOr<std::shared_ptr<Extent>> AllocateOwn(uint64_t bytes);
   absl::Status GrowPacked(uint64_t bytes);
+  // Takes note of how long a packed segment is by now.
+  void NoteGrowth(Segment& segment);
   absl::StatusOr<std::shared_ptr<Segment>> NewSegment();
   std::shared_ptr<Extent> MakeExtent(const std::shared_ptr<Segment>& segment, uint64_t offset,
                                      uint64_t capacity, bool own_segment);
   absl::Status RemoveSegment(uint32_t number);
   void DropSpares(uint64_t keep_bytes);
 
+  struct Held {
+    std::shared_ptr<Segment> segment;
+    bool packed = false;
+    uint64_t accounted = 0;  // bytes that are in use or in free_; of packed ones
+  };
+
   const std::shared_ptr<Backend> backend_;
-  const std::shared_ptr<std::atomic<uint64_t>> releases_;
+  SegmentTable& table_;
+  SharedState& shared_;
 
   // Every segment that has an extent, free or not.
-  absl::btree_map<uint32_t, std::shared_ptr<Segment>> segments_;
+  absl::btree_map<uint32_t, Held> segments_;
   FreeSpace free_;        // of the packed segments
   uint32_t growing_ = 0;  // the packed segment that grows; 0: none
   absl::btree_map<uint64_t, std::vector<uint32_t>> spares_;  // whole free segments by size
@@ -81,6 +110,9 @@ class Space {
   uint64_t next_number_ = 1;
   absl::btree_set<uint64_t> free_numbers_;  // below next_number_; the lowest is used first
 };
+
+// Makes it durable. Needs no lock: others may write meanwhile, and their part is as it may be.
+absl::Status SyncAll(Backend& backend, const Space::Unsynced& unsynced);
 
 }  // namespace numpack::storage
 

@@ -6,6 +6,7 @@
 
 #include "absl/base/no_destructor.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "numpack/base/process.h"
@@ -13,12 +14,6 @@
 
 namespace numpack::storage {
 namespace {
-
-constexpr char kLockFile[] = "writer.lock";
-// Beyond the contents: on Windows a locked range cannot be read by others, and they read the
-// process id.
-constexpr uint64_t kLockOffset = uint64_t{1} << 62;
-constexpr size_t kLockTextBytes = 24;
 
 // The live stores of this process. Opening is serialized for each directory, not across
 // directories.
@@ -36,6 +31,17 @@ Registry& TheRegistry() {
   return *registry;
 }
 
+// The stores whose pins a forked child has to take over.
+struct LiveStores {
+  absl::Mutex mu;
+  absl::flat_hash_set<Store*> stores ABSL_GUARDED_BY(mu);
+};
+
+LiveStores& TheLiveStores() {
+  static absl::NoDestructor<LiveStores> live;
+  return *live;
+}
+
 std::shared_ptr<Slot> FindSlot(const std::string& identity) {
   Registry& registry = TheRegistry();
   absl::MutexLock lock(&registry.mu);
@@ -50,23 +56,41 @@ std::shared_ptr<Slot> FindSlot(const std::string& identity) {
   return slot;
 }
 
-std::string ReadLockHolder(File& file) {
-  std::string text(kLockTextBytes, '\0');
-  const absl::Status status =
-      file.ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(text.data()), text.size()));
-  if (!status.ok()) return "another process";
-  return absl::StrCat("process ", text.substr(0, text.find_first_of(std::string("\n\0", 2))));
-}
-
 }  // namespace
 
 Store::Store(std::shared_ptr<Backend> backend, const StoreOptions& options)
     : backend_(std::move(backend)),
       lock_wait_(options.lock_wait),
       durability_(options.durability),
-      space_(backend_, releases_) {}
+      segments_(backend_) {
+  if (options.background_sync && backend_->capabilities().durable_sync) {
+    background_ = std::make_unique<BackgroundSync>(options.sync_delay,
+                                                   [this] { return FlushInBackground(); });
+  }
+}
 
-Store::~Store() = default;
+Store::~Store() {
+  background_ = nullptr;  // first: its thread uses the rest
+  absl::MutexLock lock(&TheLiveStores().mu);
+  TheLiveStores().stores.erase(this);
+}
+
+// Every store is held still, so that the child inherits no pin that is not counted for it.
+void Store::PrepareFork() {
+  TheLiveStores().mu.Lock();
+  for (Store* store : TheLiveStores().stores) {
+    store->mu_.Lock();
+    store->shared_->PrepareFork();
+  }
+}
+
+void Store::AfterFork(void (SharedState::*finish)()) {
+  for (Store* store : TheLiveStores().stores) {
+    (store->shared_.get()->*finish)();
+    store->mu_.Unlock();
+  }
+  TheLiveStores().mu.Unlock();
+}
 
 absl::StatusOr<std::shared_ptr<Store>> Store::Open(std::shared_ptr<Backend> backend,
                                                    const StoreOptions& options) {
@@ -111,69 +135,41 @@ void Store::RaiseDurability(Durability durability) {
 }
 
 absl::Status Store::Start(bool create) {
-  NUMPACK_RETURN_IF_ERROR(LockDirectory());
-  auto recovered = Recover(*backend_, releases_);
+  NUMPACK_ASSIGN_OR_RETURN(shared_, SharedState::Join(backend_, lock_wait_));
+  if (shared_->first()) {
+    NUMPACK_RETURN_IF_ERROR(Recover(create));
+  } else {
+    absl::MutexLock lock(&mu_);
+    NUMPACK_RETURN_IF_ERROR(Follow());
+  }
+  static const bool registered = [] {
+    AtFork([] { PrepareFork(); }, [] { AfterFork(&SharedState::AfterForkInParent); },
+           [] { AfterFork(&SharedState::AfterForkInChild); });
+    return true;
+  }();
+  static_cast<void>(registered);
+  {
+    absl::MutexLock lock(&TheLiveStores().mu);
+    TheLiveStores().stores.insert(this);
+  }
+  return shared_->Ready();
+}
+
+absl::Status Store::Recover(bool create) {
+  NUMPACK_RETURN_IF_ERROR(shared_->LockWriter(lock_wait_).status());
   absl::MutexLock write_lock(&write_mu_);
+  auto recovered = storage::Recover(*backend_, segments_, shared_->pins(), Reader::kFirst);
   if (absl::IsNotFound(recovered.status())) {
     NUMPACK_RETURN_IF_ERROR(CheckNothingIsLost());
     if (!create) return recovered.status();
-    return StartLog(1);
-  }
-  if (!recovered.ok()) return recovered.status();
-
-  std::vector<std::shared_ptr<Extent>> used = recovered->limbo.waiting();
-  uint64_t newest_log = recovered->log_number;
-  for (const uint64_t number : recovered->stale_logs) newest_log = std::max(newest_log, number);
-  for (const auto& [ordinal, name] : recovered->catalogue.names()) {
-    const EntryPtr entry = recovered->catalogue.Find(name);
-    if (entry->extent != nullptr) used.push_back(entry->extent);
-  }
-  NUMPACK_RETURN_IF_ERROR(space_.Adopt(used));
-  limbo_ = std::move(recovered->limbo);
-  {
-    absl::MutexLock lock(&mu_);
-    catalogue_ = std::move(recovered->catalogue);
-  }
-  if (recovered->untrusted_tail) {
-    NUMPACK_RETURN_IF_ERROR(StartLog(newest_log + 1));
-    RemoveLog(recovered->log_number);
+    NUMPACK_RETURN_IF_ERROR(AdoptRead(RecoveredState(), /*alone=*/true));
+    NUMPACK_RETURN_IF_ERROR(StartLog(1, 0));
   } else {
-    NUMPACK_ASSIGN_OR_RETURN(
-        log_, CommitLog::Continue(std::move(recovered->log_file), recovered->log_number,
-                                  recovered->end, recovered->torn));
-    std::vector<CommitLog::Item> items;
-    if (!recovered->sealed) {
-      // Whoever made this log died before it was known to be durable.
-      if (syncs()) {
-        NUMPACK_RETURN_IF_ERROR(log_->Sync());
-        NUMPACK_RETURN_IF_ERROR(backend_->SyncDirectory());
-      }
-      items.push_back({RecordKind::kSeal, ""});
-      limbo_.Sealed();
-    }
-    items.push_back(
-        {RecordKind::kSession, Encode(SessionPayload{ProcessId(), backend_->BootId()})});
-    sealed_generation_ = log_->generation() + items.size();
-    NUMPACK_RETURN_IF_ERROR(log_->Append(items));
-    checkpoint_bytes_ = log_->bytes();
+    NUMPACK_RETURN_IF_ERROR(recovered.status());
+    NUMPACK_RETURN_IF_ERROR(AdoptRecovered(*std::move(recovered), /*alone=*/true));
   }
-  for (const uint64_t number : recovered->stale_logs) RemoveLog(number);
+  shared_->UnlockWriter(/*clean=*/true);
   return absl::OkStatus();
-}
-
-absl::Status Store::LockDirectory() {
-  NUMPACK_ASSIGN_OR_RETURN(lock_file_, backend_->Open(kLockFile, OpenMode::kCreate));
-  const absl::Status status = lock_file_->Lock(kLockOffset, 1, LockKind::kExclusive, lock_wait_);
-  if (absl::IsUnavailable(status)) {
-    return absl::UnavailableError(absl::StrCat(
-        backend_->Describe(), " is in use by ", ReadLockHolder(*lock_file_), ", and stayed so for ",
-        absl::FormatDuration(lock_wait_), ": close it there first"));
-  }
-  NUMPACK_RETURN_IF_ERROR(status);
-  std::string text = absl::StrCat(ProcessId(), "\n");
-  text.resize(kLockTextBytes, '\0');
-  return lock_file_->WriteAt(
-      0, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size()));
 }
 
 // A directory without a log but with arrays' bytes is a damaged store, not an empty one.
@@ -198,10 +194,22 @@ absl::Status Store::CloseHandle() {
   }
   // Nothing can or should be saved of a directory that has been removed.
   if (absl::IsNotFound(backend_->CheckPresent())) return absl::OkStatus();
-  NUMPACK_RETURN_IF_ERROR(Flush());
-  absl::MutexLock write_lock(&write_mu_);
-  CollectLimbo();
-  return space_.Trim();
+  if (wrote_) NUMPACK_RETURN_IF_ERROR(Flush());
+  {
+    absl::MutexLock write_lock(&write_mu_);
+    if (space_ == nullptr) return absl::OkStatus();  // it only read
+  }
+  const absl::Status locked = AcquireLock(absl::ZeroDuration());
+  if (absl::IsUnavailable(locked)) return absl::OkStatus();  // whoever has it trims one day
+  NUMPACK_RETURN_IF_ERROR(locked);
+  absl::Status status;
+  {
+    absl::MutexLock write_lock(&write_mu_);
+    FreeCollected(limbo_.waiting().size());
+    status = space_->Trim();
+  }
+  ReleaseLock();
+  return status;
 }
 
 void Store::Abandon() {
@@ -238,10 +246,15 @@ absl::Status Store::Poison(absl::Status status) {
   return status;
 }
 
-bool Store::Contains(absl::string_view name) const { return FindEntry(name) != nullptr; }
-
-std::vector<std::string> Store::List() const {
+bool Store::Contains(absl::string_view name) {
   absl::MutexLock lock(&mu_);
+  Follow().IgnoreError();  // what was true a moment ago will have to do; Find reports the error
+  return catalogue_.Find(name) != nullptr;
+}
+
+std::vector<std::string> Store::List() {
+  absl::MutexLock lock(&mu_);
+  Follow().IgnoreError();  // as for Contains
   std::vector<std::string> names;
   names.reserve(catalogue_.size());
   for (const auto& [ordinal, name] : catalogue_.names()) names.push_back(name);
@@ -253,17 +266,20 @@ EntryPtr Store::FindEntry(absl::string_view name) const {
   return catalogue_.Find(name);
 }
 
-absl::StatusOr<PinnedBytes> Store::Find(absl::string_view name) const {
+absl::StatusOr<PinnedBytes> Store::Find(absl::string_view name) {
   NUMPACK_RETURN_IF_ERROR(CheckReadable());
   absl::MutexLock lock(&mu_);
-  EntryPtr entry = catalogue_.Find(name);
-  if (entry == nullptr) {
-    return absl::NotFoundError(
-        absl::StrCat("array '", name, "' does not exist in ", backend_->Describe()));
+  for (;;) {
+    NUMPACK_RETURN_IF_ERROR(Follow());
+    EntryPtr entry = catalogue_.Find(name);
+    if (entry == nullptr) {
+      return absl::NotFoundError(
+          absl::StrCat("array '", name, "' does not exist in ", backend_->Describe()));
+    }
+    PinnedBytes bytes(shared_from_this(), std::move(entry));
+    // Pinned first, looked second: a writer who has published since may not have seen the pin.
+    if (!IsBehind()) return bytes;
   }
-  // Pinned under the lock: from here on a writer that takes the extent out of the catalogue sees
-  // the pin.
-  return PinnedBytes(shared_from_this(), std::move(entry));
 }
 
 PinnedBytes Store::PinEntry(EntryPtr entry) const {
@@ -279,8 +295,8 @@ StoreStats Store::stats() const {
   for (const auto& [ordinal, name] : catalogue_.names())
     stats.live_bytes += catalogue_.Find(name)->length;
   stats.limbo_bytes = limbo_.bytes();
-  stats.free_bytes = space_.free_bytes();
-  stats.log_bytes = log_->bytes();
+  stats.free_bytes = space_ == nullptr ? 0 : space_->free_bytes();
+  stats.log_bytes = position_.offset;
   return stats;
 }
 

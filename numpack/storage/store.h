@@ -1,23 +1,28 @@
 // Store: named byte strings in a directory, with atomic commits. Knows nothing of dtypes or shapes.
 //
 // How a commit is made (docs/format.md has the byte level):
-//   1. a transaction takes the writer's turn; it has it until its end
+//   1. a transaction takes the writer's turn among the threads of this process, and the writer's
+//   lock
+//      among processes; it has both until its end. What others committed is followed first
 //   2. bytes are written to extents that no state names
-//   3. one record that puts and removes names is appended to the commit log: that is the commit
+//   3. one record that puts and removes names is appended to the commit log, and published: that is
+//      the commit
 //   4. the catalogue in memory follows; superseded extents wait in limbo until nobody can need them
 // and how it becomes durable (Flush):
-//   5. the segments are synced   6. a barrier is appended and the log synced   7. a seal is
-//   appended
+//   5. the segments are synced, while commits go on   6. a barrier is appended and the log synced
+//   7. a seal is appended
 // When the log has outgrown its checkpoint, the state is written as a new checkpoint into the next
 // log.
 //
-// One process at a time has a store open: it holds an exclusive lock on the file writer.lock from
-// Open until the last handle is closed and the last PinnedBytes is gone. (Readers in other
-// processes need pins that cross processes; the log's format has room for them.)
+// Readers take no lock that crosses processes: they pin what they read, and look whether the state
+// that named it is still the published one (pins.h); if not, they read the new records first.
 //
 // Thread-safe. Errors: backend.h; DataLoss for a store that does not check out; FailedPrecondition
 // after Abandon and for arrays that are open in place; after a failed sync every change fails with
 // that failure.
+//
+// Files: store.cc opening, closing, reading; store_follow.cc other processes; store_write.cc turns
+// and commits; store_flush.cc durability; store_in_place.cc in-place changes.
 #ifndef NUMPACK_STORAGE_STORE_H_
 #define NUMPACK_STORAGE_STORE_H_
 
@@ -28,6 +33,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -36,6 +42,7 @@
 #include "absl/types/span.h"
 #include "numpack/backends/backend.h"
 #include "numpack/base/process.h"
+#include "numpack/storage/background_sync.h"
 #include "numpack/storage/catalogue.h"
 #include "numpack/storage/commit_log.h"
 #include "numpack/storage/limbo.h"
@@ -43,6 +50,9 @@
 #include "numpack/storage/options.h"
 #include "numpack/storage/pinned_bytes.h"
 #include "numpack/storage/recovery.h"
+#include "numpack/storage/replay.h"
+#include "numpack/storage/segment_table.h"
+#include "numpack/storage/shared_state.h"
 #include "numpack/storage/space.h"
 
 namespace numpack::storage {
@@ -80,13 +90,14 @@ class Store : public std::enable_shared_from_this<Store> {
   // The last handle makes everything durable and gives spare space back.
   absl::Status CloseHandle();
 
-  // Makes everything committed durable (with kNone: says so without waiting for the disk).
+  // Makes everything committed durable (with kNone: says so without waiting for the disk). Commits,
+  // here and in other processes, go on meanwhile.
   absl::Status Flush();
 
-  // Reading: the state of the last commit.
-  bool Contains(absl::string_view name) const;
-  std::vector<std::string> List() const;  // in the order of first save
-  absl::StatusOr<PinnedBytes> Find(absl::string_view name) const;
+  // Reading: the state of the last commit of any process.
+  bool Contains(absl::string_view name);
+  std::vector<std::string> List();  // in the order of first save
+  absl::StatusOr<PinnedBytes> Find(absl::string_view name);
 
   // Waits for the writer's turn at most StoreOptions::lock_wait, then Unavailable.
   absl::StatusOr<Transaction> Begin();
@@ -99,7 +110,8 @@ class Store : public std::enable_shared_from_this<Store> {
     std::string metadata;  // the new one
   };
   absl::Status EndInPlace(absl::Span<const InPlaceEnd> ends);
-  std::vector<std::string> Interrupted() const;
+  // Arrays whose in-place changes were begun and never ended, by a process that is gone.
+  std::vector<std::string> Interrupted();
   absl::Status AcknowledgeInterrupted(absl::string_view name);
 
   // From now on every operation fails: somebody is about to replace the directory. The files stay
@@ -117,9 +129,11 @@ class Store : public std::enable_shared_from_this<Store> {
 
   Store(std::shared_ptr<Backend> backend, const StoreOptions& options);
   absl::Status Start(bool create);
-  absl::Status LockDirectory();
+  absl::Status Recover(bool create);
   absl::Status CheckNothingIsLost();
   void RaiseDurability(Durability durability);
+  static void PrepareFork() ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  static void AfterFork(void (SharedState::*finish)()) ABSL_NO_THREAD_SAFETY_ANALYSIS;
 
   // Whether this process is a child of the one that opened the store. Its copy of the state goes
   // stale at once, and must neither be written nor be read.
@@ -128,6 +142,25 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::Status CheckReadable() const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status CheckWritable() const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Poison(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Other processes: store_follow.cc.
+  // The writer's lock among processes, for as many users in this one as like; the first one follows
+  // what others did.
+  absl::Status AcquireLock(absl::Duration wait) ABSL_LOCKS_EXCLUDED(lock_mu_);
+  void ReleaseLock() ABSL_LOCKS_EXCLUDED(lock_mu_);
+  absl::Status TakeOver(bool clean) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_mu_);
+  // Makes the catalogue that of the published state.
+  absl::Status Follow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status FollowTo(const SharedState::End& end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsBehind() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return shared_->generation() > position_.generation;
+  }
+  absl::Status FollowWithSpace(const Effect& effect) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::Status AdoptRead(RecoveredState state, bool alone) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status AdoptRecovered(RecoveredState state, bool alone)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status LogKept() ABSL_LOCKS_EXCLUDED(write_mu_);
 
   // For Transaction.
   absl::Status TakeTurn();
@@ -141,45 +174,85 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::Status Commit(absl::Span<const std::string> removes, absl::Span<const Catalogue::Put> puts);
   uint64_t NextOrdinal();
 
+  // Appends records and publishes them; `apply` makes the catalogue follow.
+  absl::Status Append(absl::Span<const CommitLog::Item> items,
+                      absl::FunctionRef<void(Catalogue&)> apply)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items, InPlace state);
-  absl::Status FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
-  absl::Status StartLog(uint64_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
-  void MaybeChangeLog() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+
+  // Durability: store_flush.cc.
+  // `lock_wait`: how long to wait for the writer's lock, each time.
+  absl::Status Flush(absl::Duration lock_wait);
+  absl::Status FlushLocked(absl::Duration lock_wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
+  // For the thread of background_: whether to try again.
+  bool FlushInBackground();
+  // Something was committed that is not durable yet.
+  void NoteWritten(uint64_t generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::Status WriteBarrier(uint64_t covering) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::Status SyncData() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::Status StartLog(uint64_t number, uint64_t generation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  void MaybeChangeLog();
   void RemoveLog(uint64_t number);
+  CheckpointPayload MakeCheckpoint(uint64_t log_number) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) ABSL_LOCKS_EXCLUDED(mu_);
+  bool syncs() const { return durability_.load() != Durability::kNone; }
+
   void ReleaseLocked(const std::shared_ptr<Extent>& extent)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
-  // Frees what limbo gives up; CollectLimbo only when there may be something.
-  void FreeCollected() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
-  void CollectLimbo() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
-  CheckpointPayload MakeCheckpoint(uint64_t log_number) const ABSL_LOCKS_EXCLUDED(mu_);
-  bool syncs() const { return durability_.load() != Durability::kNone; }
+  // Frees what limbo gives up, looking at `limit` extents at most.
+  void FreeCollected(size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
 
   const std::shared_ptr<Backend> backend_;
   const absl::Duration lock_wait_;
   const uint32_t fork_count_ = ForkCount();  // of the process that opened the store
   std::atomic<Durability> durability_;
-  std::unique_ptr<File> lock_file_;
-  // What extents report to; outlives the store in them.
-  const std::shared_ptr<std::atomic<uint64_t>> releases_ =
-      std::make_shared<std::atomic<uint64_t>>(0);
+  std::unique_ptr<SharedState> shared_;
+  SegmentTable segments_;
+
+  // Locks are taken in this order: the turn, flush_mu_, lock_mu_, write_mu_, mu_.
 
   // The writer's turn. Held for the length of a transaction, so not a mutex of its own.
   absl::Mutex turn_mu_;
   bool turn_taken_ ABSL_GUARDED_BY(turn_mu_) = false;
 
-  // What writing needs. Taken after turn_mu_ and before mu_.
-  mutable absl::Mutex write_mu_ ABSL_ACQUIRED_BEFORE(mu_);
-  Space space_ ABSL_GUARDED_BY(write_mu_);
+  // One flush at a time.
+  absl::Mutex flush_mu_;
+
+  absl::Mutex lock_mu_ ABSL_ACQUIRED_AFTER(flush_mu_);
+  int lock_users_ ABSL_GUARDED_BY(lock_mu_) = 0;
+
+  // What writing needs, besides the writer's lock.
+  mutable absl::Mutex write_mu_ ABSL_ACQUIRED_AFTER(lock_mu_) ABSL_ACQUIRED_BEFORE(mu_);
+  std::unique_ptr<Space> space_ ABSL_GUARDED_BY(write_mu_);  // null until this process writes
   Limbo limbo_ ABSL_GUARDED_BY(write_mu_);
   std::unique_ptr<CommitLog> log_ ABSL_GUARDED_BY(write_mu_);
   uint64_t checkpoint_bytes_ ABSL_GUARDED_BY(write_mu_) = 0;
-  uint64_t sealed_generation_ ABSL_GUARDED_BY(write_mu_) = 0;  // of the last seal
-  uint64_t seen_releases_ ABSL_GUARDED_BY(write_mu_) = 0;
+  uint64_t seen_segment_changes_ ABSL_GUARDED_BY(write_mu_) = 0;
   uint64_t commits_ ABSL_GUARDED_BY(write_mu_) = 0;
+  // Generations: of the last change, of the barrier that may lack its seal, and up to where a
+  // sealed one covers the changes.
+  uint64_t changed_ ABSL_GUARDED_BY(write_mu_) = 0;
+  uint64_t barrier_ ABSL_GUARDED_BY(write_mu_) = 0;
+  uint64_t covered_ ABSL_GUARDED_BY(write_mu_) = 0;
+  // Extents that no record ever named, and that were given back while somebody read them.
+  std::vector<std::shared_ptr<Extent>> unlogged_ ABSL_GUARDED_BY(write_mu_);
+  std::atomic<bool> wrote_{false};  // something that no flush of this process has covered
+  std::unique_ptr<BackgroundSync> background_;  // null where there is nothing for it to do
 
   // What reading needs.
   mutable absl::Mutex mu_;
   Catalogue catalogue_ ABSL_GUARDED_BY(mu_);
+  // Up to where in which log the catalogue follows.
+  uint64_t log_number_ ABSL_GUARDED_BY(mu_) = 0;
+  std::shared_ptr<File> log_file_ ABSL_GUARDED_BY(mu_);
+  CommitLog::Position position_ ABSL_GUARDED_BY(mu_);
+  // Followed, and still to be attached to their segments.
+  std::vector<std::shared_ptr<Extent>> unattached_ ABSL_GUARDED_BY(mu_);
+  // Followed, and still unknown to space_ and limbo_; unless there were too many.
+  std::vector<Effect> effects_ ABSL_GUARDED_BY(mu_);
+  bool books_stale_ ABSL_GUARDED_BY(mu_) = true;
+
   int handles_ ABSL_GUARDED_BY(mu_) = 0;
   bool abandoned_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status poisoned_ ABSL_GUARDED_BY(mu_);

@@ -33,8 +33,14 @@ absl::StatusOr<InPlaceMapping> Store::BeginInPlace(absl::string_view name) {
     NUMPACK_ASSIGN_OR_RETURN(mapping.region,
                              extent.segment->MapWritable(extent.offset, entry->length));
   }
-  NUMPACK_RETURN_IF_ERROR(UpdateInPlace(
-      RecordKind::kInPlaceBegin, {InPlaceEnd{std::string(name), entry->metadata}}, InPlace::kOpen));
+  // Other processes may not write until the array is closed: it must not be replaced meanwhile.
+  NUMPACK_RETURN_IF_ERROR(AcquireLock(lock_wait_));
+  absl::Status status = UpdateInPlace(
+      RecordKind::kInPlaceBegin, {InPlaceEnd{std::string(name), entry->metadata}}, InPlace::kOpen);
+  if (!status.ok()) {
+    ReleaseLock();
+    return status;
+  }
   NUMPACK_ASSIGN_OR_RETURN(mapping.bytes, Find(name));
   return mapping;
 }
@@ -48,11 +54,19 @@ absl::Status Store::EndInPlace(absl::Span<const InPlaceEnd> ends) {
     }
     if (entry->extent != nullptr) entry->extent->segment->MarkDirty();
   }
-  return UpdateInPlace(RecordKind::kInPlaceEnd, ends, InPlace::kNo);
+  absl::Status status = UpdateInPlace(RecordKind::kInPlaceEnd, ends, InPlace::kNo);
+  // An array whose end could not be noted stays open.
+  for (const InPlaceEnd& end : ends) {
+    if (FindEntry(end.name)->in_place == InPlace::kNo) ReleaseLock();
+  }
+  return status;
 }
 
-std::vector<std::string> Store::Interrupted() const {
+std::vector<std::string> Store::Interrupted() {
+  // What another process has open in place looks the same here.
+  if (shared_->AnotherWrites()) return {};
   absl::MutexLock lock(&mu_);
+  Follow().IgnoreError();  // as for Contains
   std::vector<std::string> names;
   for (const auto& [ordinal, name] : catalogue_.names()) {
     if (catalogue_.Find(name)->in_place == InPlace::kInterrupted) names.push_back(name);
@@ -75,19 +89,20 @@ absl::Status Store::UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> 
                                   InPlace state) {
   InPlacePayload payload;
   for (const InPlaceEnd& item : items) payload.items.push_back({item.name, item.metadata});
-  absl::MutexLock write_lock(&write_mu_);
-  NUMPACK_RETURN_IF_ERROR(CheckWritable());
-  NUMPACK_RETURN_IF_ERROR(log_->Append({{kind, Encode(payload)}}));
   {
-    absl::MutexLock lock(&mu_);
-    for (const InPlaceEnd& item : items) {
-      auto entry = std::make_shared<Entry>(*catalogue_.Find(item.name));
-      entry->in_place = state;
-      entry->metadata = item.metadata;
-      catalogue_.Update(item.name, std::move(entry));
-    }
+    absl::MutexLock write_lock(&write_mu_);
+    NUMPACK_RETURN_IF_ERROR(CheckWritable());
+    NUMPACK_RETURN_IF_ERROR(Append({{kind, Encode(payload)}}, [&](Catalogue& catalogue) {
+      for (const InPlaceEnd& item : items) {
+        auto entry = std::make_shared<Entry>(*catalogue.Find(item.name));
+        entry->in_place = state;
+        entry->metadata = item.metadata;
+        catalogue.Update(item.name, std::move(entry));
+      }
+    }));
+    NoteWritten(log_->generation());
   }
-  return FlushLocked();
+  return Flush();
 }
 
 }  // namespace numpack::storage

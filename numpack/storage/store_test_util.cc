@@ -60,13 +60,13 @@ absl::Status RemoveName(Store& store, absl::string_view name) {
   return transaction.Commit();
 }
 
-absl::StatusOr<std::string> GetBytes(const Store& store, absl::string_view name) {
+absl::StatusOr<std::string> GetBytes(Store& store, absl::string_view name) {
   NUMPACK_ASSIGN_OR_RETURN(const PinnedBytes bytes, store.Find(name));
   NUMPACK_ASSIGN_OR_RETURN(const SharedBytes view, bytes.View());
   return std::string(reinterpret_cast<const char*>(view.bytes.data()), view.bytes.size());
 }
 
-Contents AllContents(const Store& store) {
+Contents AllContents(Store& store) {
   Contents contents;
   for (const std::string& name : store.List()) {
     const absl::StatusOr<std::string> bytes = GetBytes(store, name);

@@ -20,8 +20,8 @@ using Contents = std::map<std::string, std::string>;  // name -> bytes
 absl::Status PutBytes(Store& store, absl::string_view name, absl::string_view bytes);
 absl::Status AppendBytes(Store& store, absl::string_view name, absl::string_view bytes);
 absl::Status RemoveName(Store& store, absl::string_view name);
-absl::StatusOr<std::string> GetBytes(const Store& store, absl::string_view name);
-Contents AllContents(const Store& store);
+absl::StatusOr<std::string> GetBytes(Store& store, absl::string_view name);
+Contents AllContents(Store& store);
 
 // The bytes of a file.
 std::string ReadFile(Backend& backend, absl::string_view name);

@@ -1,0 +1,33 @@
+#include "numpack/storage/segment_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "numpack/base/status_macros.h"
+
+namespace numpack::storage {
+
+absl::StatusOr<std::shared_ptr<Segment>> SegmentTable::Open(uint32_t number) {
+  absl::MutexLock lock(&mu_);
+  if (const auto it = segments_.find(number); it != segments_.end()) {
+    if (std::shared_ptr<Segment> live = it->second.lock()) return live;
+  }
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment,
+                           Segment::Open(*backend_, number, OpenMode::kReadWrite));
+  segments_[number] = segment;
+  if (segments_.size() >= sweep_at_) {
+    absl::erase_if(segments_, [](const auto& item) { return item.second.expired(); });
+    sweep_at_ = std::max<size_t>(64, 2 * segments_.size());
+  }
+  return segment;
+}
+
+absl::StatusOr<std::shared_ptr<Segment>> SegmentTable::Create(uint32_t number) {
+  absl::MutexLock lock(&mu_);
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment,
+                           Segment::Open(*backend_, number, OpenMode::kCreateNew));
+  segments_[number] = segment;
+  return segment;
+}
+
+}  // namespace numpack::storage

@@ -1,0 +1,151 @@
+// SharedState: what the processes that have a store open tell one another while they live.
+//
+//   writer.lock   four bytes far beyond its end are locked: by the writer, by whoever is opening
+//   the
+//                 store, by everybody who has it open, and a last one by readers that cannot write
+//   head          mapped by everyone: which log counts and up to where, and the next segment number
+//   slot.<k>      mapped by everyone: one process's pins (pins.h). Its owner holds a lock on it, so
+//                 that a dead owner's pins can be told from a living one's
+//
+// head and slots mean nothing once nobody has the store open; whoever opens it first makes them
+// anew. On a backend without mappings or locks that cross processes both are heap memory, and one
+// process at a time has the store open.
+//
+// The protocol, its races and its costs were measured before it was written: docs/adr/0011.
+//
+// Thread-safe, but for what says that it needs the writer's lock or the caller's order.
+#ifndef NUMPACK_STORAGE_SHARED_STATE_H_
+#define NUMPACK_STORAGE_SHARED_STATE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "numpack/backends/backend.h"
+#include "numpack/backends/file.h"
+#include "numpack/backends/mapped_region.h"
+#include "numpack/storage/pins.h"
+
+namespace numpack::storage {
+
+class SharedState {
+ public:
+  // Joins the processes that have the store in `backend` open. Others wait in Join until Ready() is
+  // called. Unavailable when that takes longer than `wait`.
+  static absl::StatusOr<std::unique_ptr<SharedState>> Join(std::shared_ptr<Backend> backend,
+                                                           absl::Duration wait);
+  SharedState(const SharedState&) = delete;
+  SharedState& operator=(const SharedState&) = delete;
+  // Leaves. The last one removes what means nothing any more.
+  ~SharedState();
+
+  // Whether nobody else had the store open: then the state is to be recovered and published.
+  bool first() const { return first_; }
+  absl::Status Ready();
+
+  // The published state: the generation of its last record, and in which log that ends where. The
+  // generation is published last, so what published_end() says after generation() is at least as
+  // new. Log numbers are told apart from `known`, one seen earlier or 0.
+  uint64_t generation() const { return head_->generation.load(); }
+  struct End {
+    uint64_t log_number;
+    uint64_t tail;
+  };
+  End published_end(uint64_t known) const;
+  // Needs the writer's lock (or to be the first).
+  void Publish(const End& end, uint64_t generation);
+
+  // The lock that makes this process the writer. Not recursive. The result is false when the one
+  // before died with it, or gave it back uncleanly: then the log's end is to be looked at.
+  // Unavailable, naming the holder, when it is not to be had in time.
+  absl::StatusOr<bool> LockWriter(absl::Duration wait);
+  void UnlockWriter(bool clean);
+  // Whether another process has it now.
+  bool AnotherWrites();
+
+  const std::shared_ptr<PinCounters>& pins() const { return pins_; }
+
+  // A look at everybody's counters, for some extents one after another: whether a process lives is
+  // asked once. Needs the writer's lock, and all that gives the extents up to be published.
+  class PinScan {
+   public:
+    explicit PinScan(SharedState& shared);
+    bool IsPinned(uint64_t extent);
+
+   private:
+    SharedState& shared_;
+    std::vector<bool> alive_;  // by slot; false: not asked yet
+  };
+
+  // The generation that a barrier of this process is going to cover; 0: none in the making. Needs
+  // the writer's lock, as does reading those of others.
+  void SetPendingBarrier(uint64_t generation) { pins_->table()->pending_barrier.store(generation); }
+  absl::StatusOr<std::vector<uint64_t>> PendingBarriers();
+
+  // A segment number that no process has used since the first one opened the store.
+  uint32_t NextSegment() { return head_->next_segment.fetch_add(1); }
+  void NoteSegment(uint32_t number);
+
+  // Counts the times that a segment file came, went, or changed its size. Needs the writer's lock.
+  uint64_t segment_changes() const { return head_->segment_changes.load(); }
+  void NoteSegmentChange() { head_->segment_changes.fetch_add(1); }
+
+  // Around fork(), so that the views that a child inherits stay pinned when its parent gives them
+  // up. No pin may be taken from PrepareFork until one of the others returns.
+  void PrepareFork();
+  void AfterForkInParent();
+  void AfterForkInChild();
+
+ private:
+  struct Head {
+    uint64_t magic;
+    std::atomic<uint64_t> generation;
+    std::atomic<uint64_t> end;  // both parts in one word, so that they are of one moment
+    std::atomic<uint64_t> segment_changes;
+    std::atomic<uint32_t> next_segment{1};
+    std::atomic<uint32_t> slots;   // slot files that exist
+    std::atomic<uint32_t> writer;  // process number while it writes, and after it died writing
+  };
+  struct Slot {
+    uint32_t number = 0;
+    std::unique_ptr<File> file;
+    MappedRegion region;  // empty: the table is heap memory
+    PinTable* table = nullptr;
+  };
+
+  SharedState(std::shared_ptr<Backend> backend, bool shared)
+      : backend_(std::move(backend)), shared_(shared) {}
+  absl::Status Enter(absl::Duration wait);
+  absl::Status OpenHead();
+  absl::StatusOr<Slot> OpenSlot(uint32_t number);
+  absl::StatusOr<Slot> ClaimSlot();
+  // Opens the slots that have come since.
+  absl::Status OpenOthers();
+  absl::Status RemoveFiles();
+
+  const std::shared_ptr<Backend> backend_;
+  const bool shared_;  // with other processes
+  bool first_ = false;
+  bool entered_ = false;
+  std::unique_ptr<File> lock_file_;
+  std::unique_ptr<Head> private_head_;
+  MappedRegion head_region_;
+  Head* head_ = nullptr;
+  std::unique_ptr<PinTable> private_table_;
+  Slot own_;
+  std::shared_ptr<PinCounters> pins_;
+  std::vector<Slot> others_;  // by number, this process's own included, opened as they are needed
+
+  // Between PrepareFork and its end.
+  Slot child_;
+  std::unique_ptr<File> child_lock_file_;
+};
+
+}  // namespace numpack::storage
+
+#endif  // NUMPACK_STORAGE_SHARED_STATE_H_
