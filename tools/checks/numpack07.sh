@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# NumPack 0.7 itself opens what we export. $NUMPACK07_PYTHON is a Python that has it; where none is named, this is
+# skipped. Arguments are options for Bazel.
+set -euo pipefail
+# shellcheck source=tools/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+if ! "${NUMPACK07_PYTHON:-false}" -c 'import numpack; assert numpack.__version__ == "0.7.0"' 2>/dev/null; then
+  skip 'no NumPack 0.7; name a Python that has it in $NUMPACK07_PYTHON'
+fi
+tools/setup.sh build
+
+read -ra startup <<<"${NUMPACK_BAZEL_STARTUP:-}"
+bazel "${startup[@]}" build --symlink_prefix=/ --noshow_progress "$@" //tests/golden/v07:reexport
+bin=$(bazel "${startup[@]}" info "$@" bazel-bin 2>/dev/null)
+"$NUMPACK07_PYTHON" tests/golden/v07/check_export.py "$bin/tests/golden/v07/reexport"
