@@ -7,6 +7,7 @@
 #   demo     the demo's data, into .venv
 #   lint     clang-format, clang-tidy, shellcheck, buildifier
 #   clang    clang
+#   fuzz     clang and libFuzzer
 #   wine     MinGW and Wine
 #   arm64    a cross compiler and QEMU
 #   bazel7   what makes a folder with Bazel 7
@@ -95,6 +96,7 @@ setup_lint() {
   fi
 }
 setup_clang() { apt_need clang-14; }
+setup_fuzz() { apt_need clang-14 libclang-rt-14-dev; }
 setup_wine() { apt_need g++-mingw-w64-x86-64-posix wine64; }
 setup_arm64() { apt_need g++-aarch64-linux-gnu qemu-user; }
 setup_bazel7() { apt_need bubblewrap debootstrap; }
