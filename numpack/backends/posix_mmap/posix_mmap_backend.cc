@@ -91,12 +91,15 @@ class InodeTable {
 class PosixMmapBackend final : public Backend {
  public:
   PosixMmapBackend(Descriptor directory, std::string path, std::string identity)
-      : directory_(std::move(directory)), path_(std::move(path)), identity_(std::move(identity)) {}
+      : directory_(std::move(directory)),
+        path_(std::move(path)),
+        identity_(std::move(identity)),
+        local_(IsOnLocalFileSystem(directory_.get())) {}
 
   BackendCapabilities capabilities() const override {
     BackendCapabilities capabilities;
     capabilities.mappings = true;
-    capabilities.shared_mappings = true;
+    capabilities.shared_mappings = local_;
     capabilities.process_locks = HaveFileLocks();
     capabilities.durable_sync = true;
     capabilities.foreign_files = true;
@@ -215,6 +218,7 @@ class PosixMmapBackend final : public Backend {
   const Descriptor directory_;
   const std::string path_;
   const std::string identity_;
+  const bool local_;
   InodeTable inodes_;
 };
 

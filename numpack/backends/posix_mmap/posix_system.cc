@@ -6,10 +6,17 @@
 #include <sys/types.h>
 #include <unistd.h>
 #if defined(__APPLE__)
+#include <sys/mount.h>
+#include <sys/param.h>
 #include <sys/sysctl.h>
 #endif
 #if defined(__linux__)
 #include <sys/syscall.h>
+#include <sys/vfs.h>
+#endif
+#if defined(__FreeBSD__)
+#include <sys/mount.h>
+#include <sys/param.h>
 #endif
 
 #include <algorithm>
@@ -18,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
 #include <string>
 
 #include "numpack/backends/posix_mmap/posix_descriptor.h"
@@ -124,6 +132,38 @@ int GrowWithBlocks(int fd, uint64_t size) {
   if (fstat(fd, &info) != 0) return errno;
   const uint64_t old_size = static_cast<uint64_t>(info.st_size);
   return old_size >= size ? 0 : GrowTo(fd, old_size, size);
+}
+
+bool IsOnLocalFileSystem(int fd) {
+#if defined(__linux__)
+  struct statfs info;
+  if (RetryOnSignal([&] { return fstatfs(fd, &info); }) != 0) return false;
+  // From linux/magic.h and statfs(2), which not every C library has in full.
+  constexpr uint32_t kNetwork[] = {
+      0x00006969,  // NFS
+      0x0000517B,  // SMB
+      0xFE534D42,  // SMB 2
+      0xFF534D42,  // CIFS
+      0x01021997,  // 9P
+      0x00C36400,  // Ceph
+      0x5346414F,  // AFS
+      0x73757245,  // Coda
+      0x0BD00BD0,  // Lustre
+      0x01161970,  // GFS2
+      0x7461636F,  // OCFS2
+      0x47504653,  // GPFS
+      0x19830326,  // BeeGFS
+      0x65735546,  // FUSE: sshfs, GlusterFS and the like; it does not tell which
+  };
+  return std::find(std::begin(kNetwork), std::end(kNetwork), static_cast<uint32_t>(info.f_type)) ==
+         std::end(kNetwork);
+#elif defined(__APPLE__) || defined(__FreeBSD__)
+  struct statfs info;
+  return RetryOnSignal([&] { return fstatfs(fd, &info); }) == 0 && (info.f_flags & MNT_LOCAL) != 0;
+#else
+  (void)fd;
+  return true;
+#endif
 }
 
 int PopulateForWriting(void* start, size_t length) {

@@ -38,6 +38,10 @@ int GrowWithBlocks(int fd, uint64_t size);
 // no such call.
 int PopulateForWriting(void* start, size_t length);
 
+// Whether mappings of one file show the same bytes in every process that may open it. Not on file
+// systems that several machines share, as far as the system tells them from others.
+bool IsOnLocalFileSystem(int fd);
+
 // Changes with every start of the machine; empty when unknown.
 std::string SystemBootId();
 

@@ -107,6 +107,14 @@ TEST_F(PosixSystemTest, SyncsFilesAndDirectories) {
   EXPECT_EQ(SyncContents(-1), EBADF);
 }
 
+// /dev/shm and the like; no network file system is at hand in a test.
+TEST_F(PosixSystemTest, WhatCannotBeAskedIsNotLocal) {
+  EXPECT_FALSE(IsOnLocalFileSystem(-1));
+  const Descriptor memory(open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (memory.get() < 0) GTEST_SKIP() << "no /dev/shm";
+  EXPECT_TRUE(IsOnLocalFileSystem(memory.get()));
+}
+
 TEST(PageSizeTest, IsAPowerOfTwo) {
   EXPECT_GE(PageSize(), 4096u);
   EXPECT_EQ(PageSize() & (PageSize() - 1), 0u);
