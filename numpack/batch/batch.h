@@ -10,8 +10,8 @@
 // BatchOptions::on_unsaved_change finds such arrays.
 //
 // The batch holds the store's writer lock from its first change on; readers are never blocked.
-// `memory_limit_bytes` bounds the arrays kept in memory: least recently used ones go first,
-// unchanged ones are dropped, changed ones are written to space that no commit names yet
+// `memory_limit_bytes` bounds the arrays kept in memory: unchanged ones go first and are dropped,
+// changed ones are written to space that no commit names yet
 // ("spilled") and read back on demand. Arrays that somebody outside the batch still holds cannot be
 // freed; they are counted in BatchStats::pinned_bytes.
 //
@@ -36,6 +36,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "numpack/cache/eviction_policy.h"
 #include "numpack/core/array.h"
 #include "numpack/core/array_info.h"
 #include "numpack/core/lazy_array.h"
@@ -46,6 +47,10 @@ namespace numpack {
 struct BatchOptions {
   // Most bytes of arrays to keep in memory. Default: no limit.
   std::optional<uint64_t> memory_limit_bytes;
+  // Which arrays go first when the limit is reached: NewLru or NewS3Fifo of
+  // numpack/cache/eviction_policy.h, or your own. NewS3Fifo suits batches that use some arrays all
+  // the time and pass over many others. Default: the least recently used.
+  EvictionPolicyFactory eviction = NewLru;
   // Makes the arrays that Load returns. Default: heap memory. Called with the batch's lock held, so
   // it must not wait for a thread that uses the batch.
   ArrayFactory factory = NewHeapArray;

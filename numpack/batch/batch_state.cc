@@ -72,7 +72,7 @@ BatchState::BatchState(ArrayStore store, BatchOptions options)
     : store_(std::move(store)),
       factory_(std::move(options.factory)),
       on_unsaved_change_(std::move(options.on_unsaved_change)),
-      policy_(options.memory_limit_bytes) {}
+      policy_(options.memory_limit_bytes, options.eviction) {}
 
 absl::Status BatchState::CheckActive() const { return over_ ? BatchIsOver() : absl::OkStatus(); }
 
@@ -197,26 +197,26 @@ absl::Status BatchState::Save(absl::string_view name, AnyArray array) {
   // Saved once more: what was written of it may still be right.
   const bool again = was_dirty && SameMemory(replaced->array, array);
   const Copy copy = again && replaced->copy != Copy::kNone ? Copy::kEarlier : Copy::kNone;
-  DropValue(name);  // the array it replaces need not make room
-  absl::Status status = Keep(name, std::move(array), copy);
+  const uint64_t room = replaced.has_value() ? static_cast<uint64_t>(replaced->array.nbytes()) : 0;
+  absl::Status status = Keep(name, std::move(array), copy, room);
   if (status.ok()) {
     NoteSaved(name);
   } else if (replaced.has_value()) {
-    const auto bytes = static_cast<uint64_t>(replaced->array.nbytes());
-    if (policy_.Insert(name, bytes, was_dirty)) values_[name] = *std::move(replaced);
+    values_[name] = *std::move(replaced);
   }
   return status;
 }
 
-absl::Status BatchState::Keep(absl::string_view name, AnyArray array, Copy copy) {
+absl::Status BatchState::Keep(absl::string_view name, AnyArray array, Copy copy, uint64_t room) {
   const auto bytes = static_cast<uint64_t>(array.nbytes());
   if (!policy_.Fits(bytes)) {
     NUMPACK_RETURN_IF_ERROR(transaction_->Save(name, array.view()));
+    DropValue(name);
     ++spills_;
     spilled_bytes_ += bytes;
     return absl::OkStatus();
   }
-  NUMPACK_RETURN_IF_ERROR(MakeRoom(bytes));
+  NUMPACK_RETURN_IF_ERROR(MakeRoom(bytes - std::min(bytes, room), name));
   if (policy_.Insert(name, bytes, /*dirty=*/true)) {
     values_[name] = Value{std::move(array), NowMicros(), copy, {}};
   }
@@ -252,8 +252,12 @@ void BatchState::DropValue(absl::string_view name) {
   values_.erase(name);
 }
 
-absl::Status BatchState::MakeRoom(uint64_t incoming) {
+absl::Status BatchState::MakeRoom(uint64_t incoming, absl::string_view except) {
   while (const std::optional<CachePolicy::Victim> victim = policy_.NextVictim(incoming)) {
+    if (victim->key == except) {
+      policy_.Refuse(victim->key);
+      continue;
+    }
     const auto it = values_.find(victim->key);
     if (HeldElsewhere(it->second.array)) {
       policy_.Refuse(victim->key);

@@ -103,14 +103,17 @@ class BatchState {
   // The same before the end, because an operation or the memory limit wants it: counted.
   absl::Status WriteAhead(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Puts a saved array into memory, or into the transaction when it is larger than the limit.
-  absl::Status Keep(absl::string_view name, AnyArray array, Copy copy)
+  // `room` is what it replaces there.
+  absl::Status Keep(absl::string_view name, AnyArray array, Copy copy, uint64_t room)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The array of a value, for the caller to hold.
   static AnyArray HandOut(Value& value);
   void DropValue(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void NoteSaved(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Evicts and spills until `incoming` more bytes fit, or nothing more can go.
-  absl::Status MakeRoom(uint64_t incoming) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Evicts and spills until `incoming` more bytes fit, or nothing more can go; not the array
+  // `except`.
+  absl::Status MakeRoom(uint64_t incoming, absl::string_view except = {})
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status PublishTimed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ForgetAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -171,6 +171,27 @@ TEST_F(BatchTest, WhatWasSpilledIsNotWrittenAgain) {
   }
 }
 
+TEST_F(BatchTest, TheOrderOfEvictionIsPluggable) {
+  for (const bool resistant : {false, true}) {
+    BatchOptions options;
+    options.memory_limit_bytes = 20 * kBytes;
+    if (resistant) options.eviction = NewS3Fifo;
+    Batch batch = Begin(std::move(options));
+    const auto use = [&](const std::string& name) {
+      if (!batch.Contains(name)) return batch.Save(name, NewArray(Iota(1000)));
+      auto array = batch.Load(name);
+      return array.ok() ? batch.Save(name, *std::move(array)) : array.status();
+    };
+    for (int i = 0; i < 3; ++i) {
+      for (const char* name : {"hot 1", "hot 2"}) ASSERT_OK(use(name));
+    }
+    for (int i = 0; i < 100; ++i) ASSERT_OK(use(absl::StrCat(i)));  // a pass
+    EXPECT_EQ(batch.Cached("hot 1").has_value(), resistant);
+    EXPECT_EQ(batch.Cached("hot 2").has_value(), resistant);
+    ASSERT_OK(batch.Discard());
+  }
+}
+
 // --- Operations see what is pending
 
 TEST_F(BatchTest, EveryOperationSeesThePendingArray) {

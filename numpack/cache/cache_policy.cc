@@ -5,49 +5,37 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace numpack {
 
-void CachePolicy::Queue::PushNewest(Entry* entry) {
-  entry->older = newest_;
-  entry->newer = nullptr;
-  (newest_ != nullptr ? newest_->newer : oldest_) = entry;
-  newest_ = entry;
-  if (first_fresh_ == nullptr) first_fresh_ = entry;
-}
-
-void CachePolicy::Queue::Remove(Entry* entry) {
-  for (Entry** position : {&first_fresh_, &resume_, &cursor_}) {
+void CachePolicy::Queue::Remove(Entry* entry, bool evicted) {
+  if (!entry->refused) return order_->Remove(entry, evicted);
+  for (EvictionPolicy::Entry** position : {&cursor_, &resume_}) {
     if (*position == entry) *position = entry->newer;
   }
-  (entry->older != nullptr ? entry->older->newer : oldest_) = entry->newer;
-  (entry->newer != nullptr ? entry->newer->older : newest_) = entry->older;
-  entry->older = entry->newer = nullptr;
+  refused_.Remove(entry);
 }
 
 CachePolicy::Entry* CachePolicy::Queue::Candidate() {
   if (!in_round_) {
     in_round_ = true;
     repeated_refusals_ = 0;
-    cursor_ = resume_ != nullptr ? resume_ : oldest_;
+    cursor_ = resume_ != nullptr ? resume_ : refused_.oldest();
     resume_ = nullptr;
   }
-  return cursor_;
+  return static_cast<Entry*>(cursor_ != nullptr ? cursor_ : order_->Next());
 }
 
-void CachePolicy::Queue::Skip() {
-  if (cursor_->refused) {
-    ++repeated_refusals_;
-  } else {
-    cursor_->refused = true;
-    first_fresh_ = cursor_->newer;
+void CachePolicy::Queue::Skip(Entry* entry) {
+  if (cursor_ == nullptr) {
+    order_->Remove(entry, /*evicted=*/false);
+    refused_.PushNewest(entry);
+    entry->refused = true;
+    return;
   }
   cursor_ = cursor_->newer;
-  const bool more_repeats = cursor_ != nullptr && cursor_->refused;
-  if (more_repeats && repeated_refusals_ >= kMaxRepeatedRefusals) {
-    resume_ = cursor_;
-    cursor_ = first_fresh_;
-  }
+  if (++repeated_refusals_ >= kMaxRepeatedRefusals) resume_ = std::exchange(cursor_, nullptr);
 }
 
 void CachePolicy::Queue::EndRound() {
@@ -55,7 +43,8 @@ void CachePolicy::Queue::EndRound() {
   cursor_ = nullptr;
 }
 
-CachePolicy::CachePolicy(std::optional<uint64_t> limit_bytes) : limit_(limit_bytes) {}
+CachePolicy::CachePolicy(std::optional<uint64_t> limit_bytes, const EvictionPolicyFactory& order)
+    : limit_(limit_bytes), order_(order), clean_(order_()), dirty_(order_()) {}
 
 bool CachePolicy::Insert(std::string_view key, uint64_t bytes, bool dirty) {
   if (!Fits(bytes)) {
@@ -63,17 +52,25 @@ bool CachePolicy::Insert(std::string_view key, uint64_t bytes, bool dirty) {
     Erase(key);
     return false;
   }
-  Entry* entry = Find(key);
-  if (entry != nullptr) {
-    Unlink(entry);
+  if (Entry* entry = Find(key); entry != nullptr) {
+    const bool same = entry->bytes == bytes && entry->dirty == dirty;
+    if (same) {
+      Use(entry);
+    } else {
+      Update(entry, [&] {
+        entry->bytes = bytes;
+        entry->dirty = dirty;
+      });
+    }
   } else {
     const auto node = entries_.try_emplace(std::string(key)).first;
     entry = &node->second;
-    entry->key = &node->first;
+    entry->key = node->first;
+    entry->bytes = bytes;
+    entry->dirty = dirty;
+    Account(*entry, /*add=*/true);
+    QueueOf(*entry).Add(entry);
   }
-  entry->bytes = bytes;
-  entry->dirty = dirty;
-  Link(entry);
   stats_.peak_bytes = std::max(stats_.peak_bytes, stats_.cached_bytes);
   return true;
 }
@@ -85,8 +82,7 @@ bool CachePolicy::Touch(std::string_view key) {
     return false;
   }
   ++stats_.hits;
-  Unlink(entry);
-  Link(entry);
+  Use(entry);
   return true;
 }
 
@@ -98,41 +94,39 @@ bool CachePolicy::IsDirty(std::string_view key) const {
 bool CachePolicy::Mark(std::string_view key, bool dirty) {
   Entry* entry = Find(key);
   if (entry == nullptr) return false;
-  Unlink(entry);
-  entry->dirty = dirty;
-  Link(entry);
+  if (entry->dirty == dirty) {
+    Use(entry);
+  } else {
+    Update(entry, [&] { entry->dirty = dirty; });
+  }
   return true;
 }
 
 bool CachePolicy::Pin(std::string_view key) {
   Entry* entry = Find(key);
   if (entry == nullptr) return false;
-  Unlink(entry);
-  ++entry->pins;
-  Link(entry);
+  Update(entry, [&] { ++entry->pins; });
   return true;
 }
 
 bool CachePolicy::Unpin(std::string_view key) {
   Entry* entry = Find(key);
   if (entry == nullptr || entry->pins == 0) return false;
-  Unlink(entry);
-  --entry->pins;
-  Link(entry);
+  Update(entry, [&] { --entry->pins; });
   return true;
 }
 
 bool CachePolicy::Erase(std::string_view key) {
   Entry* entry = Find(key);
   if (entry == nullptr) return false;
-  Remove(entry);
+  Remove(entry, /*evicted=*/false);
   return true;
 }
 
 void CachePolicy::Clear() {
   entries_.clear();
-  clean_ = Queue();
-  dirty_ = Queue();
+  clean_ = Queue(order_());
+  dirty_ = Queue(order_());
   proposed_ = nullptr;
   stats_.cached_bytes = stats_.dirty_bytes = stats_.pinned_bytes = stats_.held_bytes = 0;
 }
@@ -154,7 +148,7 @@ std::optional<CachePolicy::Victim> CachePolicy::NextVictim(uint64_t incoming_byt
     dirty_.EndRound();
     return std::nullopt;
   }
-  return Victim{*proposed_->key, proposed_->bytes, proposed_->dirty};
+  return Victim{proposed_->key, proposed_->bytes, proposed_->dirty};
 }
 
 void CachePolicy::Evict(std::string_view key) {
@@ -162,15 +156,14 @@ void CachePolicy::Evict(std::string_view key) {
   if (entry == nullptr) return;
   ++(entry->dirty ? stats_.spills : stats_.evictions);
   (entry->dirty ? stats_.spilled_bytes : stats_.evicted_bytes) += entry->bytes;
-  Remove(entry);
+  Remove(entry, /*evicted=*/true);
 }
 
 void CachePolicy::Refuse(std::string_view key) {
-  if (proposed_ == nullptr || *proposed_->key != key) return;
+  if (proposed_ == nullptr || proposed_->key != key) return;
   ++stats_.refusals;
   if (!proposed_->refused) stats_.held_bytes += proposed_->bytes;
-  QueueOf(*proposed_).Skip();
-  proposed_ = nullptr;
+  QueueOf(*proposed_).Skip(std::exchange(proposed_, nullptr));
 }
 
 CacheStats CachePolicy::stats() const {
@@ -184,34 +177,39 @@ CachePolicy::Entry* CachePolicy::Find(std::string_view key) {
   return it == entries_.end() ? nullptr : &it->second;
 }
 
-// Every change of an entry is Unlink, change, Link: so the sums follow, and the entry becomes the
-// newest.
-void CachePolicy::Link(Entry* entry) {
-  stats_.cached_bytes += entry->bytes;
-  if (entry->dirty) stats_.dirty_bytes += entry->bytes;
-  if (entry->pins > 0) {
-    stats_.pinned_bytes += entry->bytes;
-  } else {
-    QueueOf(*entry).PushNewest(entry);
-  }
-}
-
-void CachePolicy::Unlink(Entry* entry) {
-  stats_.cached_bytes -= entry->bytes;
-  if (entry->dirty) stats_.dirty_bytes -= entry->bytes;
-  if (entry->pins > 0) {
-    stats_.pinned_bytes -= entry->bytes;
-  } else {
-    QueueOf(*entry).Remove(entry);
-  }
-  if (entry->refused) stats_.held_bytes -= entry->bytes;
-  entry->refused = false;
+void CachePolicy::Use(Entry* entry) {
+  if (entry->refused) return Update(entry, [] {});  // back into the order
   if (proposed_ == entry) proposed_ = nullptr;
+  if (entry->pins == 0) QueueOf(*entry).Use(entry);
 }
 
-void CachePolicy::Remove(Entry* entry) {
-  Unlink(entry);
-  entries_.erase(*entry->key);
+template <typename Change>
+void CachePolicy::Update(Entry* entry, Change change) {
+  Account(*entry, /*add=*/false);
+  if (proposed_ == entry) proposed_ = nullptr;
+  if (entry->pins == 0) QueueOf(*entry).Remove(entry, /*evicted=*/false);
+  entry->refused = false;
+  change();
+  Account(*entry, /*add=*/true);
+  if (entry->pins > 0) return;
+  QueueOf(*entry).Add(entry);
+  QueueOf(*entry).Use(entry);
+}
+
+// Adds the entry to the sums, or takes it out of them.
+void CachePolicy::Account(const Entry& entry, bool add) {
+  const auto apply = [&](uint64_t& sum) { sum = add ? sum + entry.bytes : sum - entry.bytes; };
+  apply(stats_.cached_bytes);
+  if (entry.dirty) apply(stats_.dirty_bytes);
+  if (entry.pins > 0) apply(stats_.pinned_bytes);
+  if (entry.refused) apply(stats_.held_bytes);
+}
+
+void CachePolicy::Remove(Entry* entry, bool evicted) {
+  Account(*entry, /*add=*/false);
+  if (proposed_ == entry) proposed_ = nullptr;
+  if (entry->pins == 0) QueueOf(*entry).Remove(entry, evicted);
+  entries_.erase(entries_.find(entry->key));
 }
 
 }  // namespace numpack

@@ -15,14 +15,14 @@
 //   }
 //   if (!cache.Insert(name, bytes, /*dirty=*/false)) StreamInsteadOfCaching(name);
 //
-// Order of proposals: clean entries, least recently used first, then dirty ones in the same order,
-// because a clean one costs a read to bring back and a dirty one a write as well. Inserting,
-// touching, marking and unpinning an entry all count as using it.
+// Order of proposals: clean entries in the order of an EvictionPolicy (by default least recently
+// used first), then dirty ones likewise, because a clean one costs a read to bring back and a dirty
+// one a write as well. Inserting, touching, marking and unpinning an entry all count as using it.
 //
 // Held buffers: whether a user still holds a buffer is known only when somebody looks, so the
-// policy proposes and the caller may Refuse(). A refused entry keeps its place in the order but is
-// not proposed again in the same round; a round ends when NextVictim() returns nothing. What is
-// known to be in use beforehand can be pinned instead: a pinned entry is never proposed.
+// policy proposes and the caller may Refuse(). A refused entry is the first to be proposed in the
+// next round, but not again in the same one; a round ends when NextVictim() returns nothing. What
+// is known to be in use beforehand can be pinned instead: a pinned entry is never proposed.
 //
 // Cost: every operation is O(1) (expected, by hashing), also with a million entries. For that a
 // round asks again about at most kMaxRepeatedRefusals of the clean and as many of the dirty entries
@@ -34,11 +34,14 @@
 #define NUMPACK_CACHE_CACHE_POLICY_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/container/node_hash_map.h"
+#include "numpack/cache/eviction_policy.h"
 
 namespace numpack {
 
@@ -72,7 +75,8 @@ class CachePolicy {
   static constexpr int kMaxRepeatedRefusals = 64;
 
   // std::nullopt means no limit: then nothing is ever proposed.
-  explicit CachePolicy(std::optional<uint64_t> limit_bytes = std::nullopt);
+  explicit CachePolicy(std::optional<uint64_t> limit_bytes = std::nullopt,
+                       const EvictionPolicyFactory& order = NewLru);
   ~CachePolicy() = default;
 
   CachePolicy(const CachePolicy&) = delete;
@@ -139,35 +143,33 @@ class CachePolicy {
   CacheStats stats() const;
 
  private:
-  struct Entry {
-    const std::string* key = nullptr;  // in the map's node
-    Entry* older = nullptr;
-    Entry* newer = nullptr;
-    uint64_t bytes = 0;
+  struct Entry : EvictionPolicy::Entry {
     uint32_t pins = 0;
     bool dirty = false;
     bool refused = false;  // when last proposed
   };
 
-  // Entries of one mark that are not pinned, by recency, with the state of the round. Refused
-  // entries are always a prefix: proposals start at the old end, and every use of an entry moves it
-  // to the new end.
+  // Entries of one mark that are not pinned, with the state of the round: those that were refused
+  // when last proposed, which are asked about first, and the others.
   class Queue {
    public:
-    void PushNewest(Entry* entry);
-    void Remove(Entry* entry);
+    explicit Queue(std::unique_ptr<EvictionPolicy> order) : order_(std::move(order)) {}
+    void Add(Entry* entry) { order_->Add(entry); }
+    void Use(Entry* entry) { order_->Use(entry); }
+    void Remove(Entry* entry, bool evicted);
     // The entry to propose now, or nullptr when this round has asked about all that it should.
     Entry* Candidate();
     // The entry last returned by Candidate() stays.
-    void Skip();
+    void Skip(Entry* entry);
     void EndRound();
 
    private:
-    Entry* oldest_ = nullptr;
-    Entry* newest_ = nullptr;
-    Entry* first_fresh_ = nullptr;  // the oldest entry not refused; all newer ones are fresh too
-    Entry* resume_ = nullptr;  // where repeated questions begin in this round; nullptr: at oldest_
-    Entry* cursor_ = nullptr;  // what is proposed next; meaningful while in_round_
+    std::unique_ptr<EvictionPolicy> order_;
+    EntryList refused_;
+    // In refused_: what is proposed next in this round, while it asks again; where that begins in
+    // the next round, when not at the oldest.
+    EvictionPolicy::Entry* cursor_ = nullptr;
+    EvictionPolicy::Entry* resume_ = nullptr;
     int repeated_refusals_ = 0;  // in this round
     bool in_round_ = false;
   };
@@ -175,11 +177,15 @@ class CachePolicy {
   Entry* Find(std::string_view key);
   Queue& QueueOf(const Entry& entry) { return entry.dirty ? dirty_ : clean_; }
   bool Mark(std::string_view key, bool dirty);
-  void Link(Entry* entry);
-  void Unlink(Entry* entry);
-  void Remove(Entry* entry);
+  void Use(Entry* entry);
+  // Runs `change` on an entry, which may then be in another queue, and counts that as a use.
+  template <typename Change>
+  void Update(Entry* entry, Change change);
+  void Account(const Entry& entry, bool add);
+  void Remove(Entry* entry, bool evicted);
 
   std::optional<uint64_t> limit_;
+  const EvictionPolicyFactory order_;
   absl::node_hash_map<std::string, Entry> entries_;  // nodes: queues and victims point into them
   Queue clean_;
   Queue dirty_;
