@@ -58,6 +58,11 @@ absl::Status ArrayStore::Flush() {
   return store_->Flush();
 }
 
+absl::StatusOr<StoreStats> ArrayStore::Stats() const {
+  NUMPACK_RETURN_IF_ERROR(CheckOpen());
+  return store_->StatsWithFiles();
+}
+
 bool ArrayStore::Contains(absl::string_view name) const {
   return store_ != nullptr && store_->Contains(name);
 }

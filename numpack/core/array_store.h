@@ -32,6 +32,7 @@ namespace numpack {
 
 using Durability = storage::Durability;
 using StoreOptions = storage::StoreOptions;
+using StoreStats = storage::StoreStats;
 
 // An array to save or append, and where.
 struct NamedView {
@@ -62,6 +63,10 @@ class ArrayStore {
 
   // Makes everything committed durable now, whatever the durability option.
   absl::Status Flush();
+
+  // What the store's files hold: arrays, slack, limbo, free space, log. Sizes in bytes; the fields
+  // are explained at storage::StoreStats.
+  absl::StatusOr<StoreStats> Stats() const;
 
   // --- Reading
 

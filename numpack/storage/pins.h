@@ -36,6 +36,8 @@ class PinCounters {
   void Drop(uint64_t extent) {
     if (!inherited_) table_->count[extent % kPinCounters].fetch_sub(1, std::memory_order_release);
   }
+  // Whether this process pins it (or one that shares its counter).
+  bool IsPinned(uint64_t extent) const { return table_->count[extent % kPinCounters].load() != 0; }
   PinTable* table() const { return table_; }
 
   // For a forked child, before it has a second thread: its pins are counted in `table`, and those

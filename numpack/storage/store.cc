@@ -268,36 +268,32 @@ EntryPtr Store::FindEntry(absl::string_view name) const {
 
 absl::StatusOr<PinnedBytes> Store::Find(absl::string_view name) {
   NUMPACK_RETURN_IF_ERROR(CheckReadable());
-  absl::MutexLock lock(&mu_);
   for (;;) {
-    NUMPACK_RETURN_IF_ERROR(Follow());
-    EntryPtr entry = catalogue_.Find(name);
-    if (entry == nullptr) {
-      return absl::NotFoundError(
-          absl::StrCat("array '", name, "' does not exist in ", backend_->Describe()));
+    uint64_t rewritten = 0;
+    {
+      absl::MutexLock lock(&mu_);
+      NUMPACK_RETURN_IF_ERROR(Follow());
+      EntryPtr entry = catalogue_.Find(name);
+      if (entry == nullptr) {
+        return absl::NotFoundError(
+            absl::StrCat("array '", name, "' does not exist in ", backend_->Describe()));
+      }
+      const uint64_t extent = entry->extent == nullptr ? 0 : entry->extent->number;
+      PinnedBytes bytes(shared_from_this(), std::move(entry));
+      // Pinned first, looked second: a writer who has published, or begun to rewrite, since then may
+      // not have seen the pin.
+      if (extent != 0 && shared_->rewriting() == extent) {
+        rewritten = extent;
+      } else if (!IsBehind()) {
+        return bytes;
+      }
     }
-    PinnedBytes bytes(shared_from_this(), std::move(entry));
-    // Pinned first, looked second: a writer who has published since may not have seen the pin.
-    if (!IsBehind()) return bytes;
+    if (rewritten != 0) NUMPACK_RETURN_IF_ERROR(WaitForRewrite(rewritten));
   }
 }
 
 PinnedBytes Store::PinEntry(EntryPtr entry) const {
   return PinnedBytes(shared_from_this(), std::move(entry));
-}
-
-StoreStats Store::stats() const {
-  absl::MutexLock write_lock(&write_mu_);
-  absl::MutexLock lock(&mu_);
-  StoreStats stats;
-  stats.arrays = catalogue_.size();
-  stats.commits = commits_;
-  for (const auto& [ordinal, name] : catalogue_.names())
-    stats.live_bytes += catalogue_.Find(name)->length;
-  stats.limbo_bytes = limbo_.bytes();
-  stats.free_bytes = space_ == nullptr ? 0 : space_->free_bytes();
-  stats.log_bytes = position_.offset;
-  return stats;
 }
 
 }  // namespace numpack::storage

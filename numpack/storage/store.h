@@ -22,7 +22,9 @@
 // that failure.
 //
 // Files: store.cc opening, closing, reading; store_follow.cc other processes; store_write.cc turns
-// and commits; store_flush.cc durability; store_in_place.cc in-place changes.
+// and commits; store_flush.cc durability; store_in_place.cc in-place changes; store_rewrite.cc
+// rewritten rows; store_space.cc
+// statistics.
 #ifndef NUMPACK_STORAGE_STORE_H_
 #define NUMPACK_STORAGE_STORE_H_
 
@@ -59,13 +61,26 @@ namespace numpack::storage {
 
 class Transaction;
 
+// All sizes are in bytes. What live, slack, limbo and free do not explain of file_bytes is
+// rounding, and what the log has reserved ahead.
 struct StoreStats {
   uint64_t arrays = 0;
-  uint64_t commits = 0;      // since the store was opened by this process
-  uint64_t live_bytes = 0;   // of arrays, as used
-  uint64_t limbo_bytes = 0;  // superseded, but pinned or needed after a power loss
-  uint64_t free_bytes = 0;   // waiting to be used again
-  uint64_t log_bytes = 0;
+  uint64_t commits = 0;       // since the store was opened by this process
+  uint64_t live_bytes = 0;    // elements of arrays
+  uint64_t slack_bytes = 0;   // reserved behind them, for appending and by rounding
+  uint64_t limbo_bytes = 0;   // superseded, but pinned or needed after a power loss
+  uint64_t pinned_bytes = 0;  // the part of limbo that this process still reads
+  uint64_t free_bytes = 0;    // waiting to be used again
+  uint64_t log_bytes = 0;     // records of the commit log
+  // Of StatsWithFiles only.
+  uint64_t segments = 0;    // files that hold arrays
+  uint64_t file_bytes = 0;  // sizes of segments and logs, together
+};
+
+// New bytes for a part of an array.
+struct BytesAt {
+  uint64_t offset;  // from the beginning of the array
+  absl::Span<const std::byte> bytes;
 };
 
 // Stored bytes as writable memory.
@@ -120,7 +135,11 @@ class Store : public std::enable_shared_from_this<Store> {
   // Abandons the live store of this process in the backend's directory, if there is one.
   static void AbandonAt(const Backend& backend);
 
+  // The books of this process, without a system call. Limbo and free are 0 until it writes.
   StoreStats stats() const;
+  // With the sizes of the files: a system call or two for each segment. A process that has not
+  // written counts as free what others may have in limbo.
+  absl::StatusOr<StoreStats> StatsWithFiles();
   std::string Describe() const { return backend_->Describe(); }
 
  private:
@@ -173,6 +192,16 @@ class Store : public std::enable_shared_from_this<Store> {
   void Release(const std::shared_ptr<Extent>& extent);
   absl::Status Commit(absl::Span<const std::string> removes, absl::Span<const Catalogue::Put> puts);
   uint64_t NextOrdinal();
+
+  // Changes pieces of an array where they lie, and publishes that. False, and nothing is done, when
+  // it is not worth it or somebody reads the array. Needs the turn.
+  absl::StatusOr<bool> Rewrite(absl::string_view name, absl::Span<const BytesAt> pieces,
+                               std::string metadata);
+  absl::Status FinishRewrite(const Extent& extent, const RedoPayload& payload, bool needs_undo)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::Status ApplyRewrites(absl::Span<const RecoveredState::Rewrite> rewrites)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::Status WaitForRewrite(uint64_t extent) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Appends records and publishes them; `apply` makes the catalogue follow.
   absl::Status Append(absl::Span<const CommitLog::Item> items,
@@ -237,6 +266,8 @@ class Store : public std::enable_shared_from_this<Store> {
   uint64_t covered_ ABSL_GUARDED_BY(write_mu_) = 0;
   // Extents that no record ever named, and that were given back while somebody read them.
   std::vector<std::shared_ptr<Extent>> unlogged_ ABSL_GUARDED_BY(write_mu_);
+  // A record was appended whose bytes are not written: the next writer looks.
+  bool end_unclear_ ABSL_GUARDED_BY(write_mu_) = false;
   std::atomic<bool> wrote_{false};  // something that no flush of this process has covered
   std::unique_ptr<BackgroundSync> background_;  // null where there is nothing for it to do
 

@@ -69,6 +69,14 @@ Raises ArrayNotFoundError, IndexOutOfRangeError, TypeError for other kinds of in
       .def("interrupted", &Store::Interrupted, nb::sig("def interrupted(self) -> list[str]"), R"(
 Names of arrays whose changes in writable batch mode were cut short by a crash: they may mix old and new elements.
 Saving such an array ends that.)")
+      .def("stats", &Store::Statistics, nb::sig("def stats(self) -> dict[str, int]"), R"(
+What the store's files hold. Sizes are in bytes.
+
+arrays: their number. commits: by this process, since it opened the store. live_bytes: elements of arrays.
+slack_bytes: reserved behind them, for appending. limbo_bytes: superseded, but read by somebody or needed after a
+power loss; pinned_bytes: the part of it that this process reads. free_bytes: waiting to be used again. log_bytes:
+records of the commit log. segments: number of files that hold arrays. file_bytes: sizes of all segments and logs.
+What a batch has pending is not in it. Until this process writes, limbo counts as free.)")
       .def("_snapshot", &Store::Snapshot, "array_name"_a)
       .def("_count", &Store::Count)
       .def("_infos", &Store::Infos);

@@ -60,6 +60,7 @@ class Store {
   // name -> (shape, numpy.dtype, nbytes, modify time)
   nanobind::dict Infos() const;
   nanobind::list Interrupted() const;
+  nanobind::dict Statistics() const;
 
   // Changing.
   void Save(nanobind::handle arrays);

@@ -158,4 +158,21 @@ nb::list Store::Interrupted() const {
       })));
 }
 
+nb::dict Store::Statistics() const {
+  const StoreStats stats = ValueOrRaise(
+      Enter().OnStore([](NumPack& store) -> absl::StatusOr<StoreStats> { return store.Stats(); }));
+  nb::dict result;
+  result["arrays"] = stats.arrays;
+  result["commits"] = stats.commits;
+  result["live_bytes"] = stats.live_bytes;
+  result["slack_bytes"] = stats.slack_bytes;
+  result["limbo_bytes"] = stats.limbo_bytes;
+  result["pinned_bytes"] = stats.pinned_bytes;
+  result["free_bytes"] = stats.free_bytes;
+  result["log_bytes"] = stats.log_bytes;
+  result["segments"] = stats.segments;
+  result["file_bytes"] = stats.file_bytes;
+  return result;
+}
+
 }  // namespace numpack::python
