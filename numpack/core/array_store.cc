@@ -148,8 +148,10 @@ absl::Status ArrayStore::Append(absl::Span<const NamedView> arrays) {
 
 absl::Status ArrayStore::ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows,
                                      const ArrayView& view) {
-  return CommitOne(
-      [&](Transaction& transaction) { return transaction.ReplaceRows(name, rows, view); });
+  return CommitOne([&](Transaction& transaction) -> absl::Status {
+    NUMPACK_ASSIGN_OR_RETURN(const bool done, transaction.RewriteRows(name, rows, view));
+    return done ? absl::OkStatus() : transaction.ReplaceRows(name, rows, view);
+  });
 }
 
 absl::Status ArrayStore::DropRows(absl::string_view name, absl::Span<const int64_t> rows) {

@@ -104,18 +104,28 @@ absl::Status Transaction::Append(absl::string_view name, const ArrayView& view) 
   return Put(name, std::move(info), *std::move(extent));
 }
 
-absl::Status Transaction::ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows,
-                                      const ArrayView& view) {
-  NUMPACK_ASSIGN_OR_RETURN(const ArrayInfo info, InfoWithRows(name));
+// The row numbers, once everything fits.
+absl::StatusOr<std::vector<int64_t>> Transaction::CheckReplacement(absl::string_view name,
+                                                                   const ArrayInfo& info,
+                                                                   absl::Span<const int64_t> rows,
+                                                                   const ArrayView& view) const {
   NUMPACK_RETURN_IF_ERROR(CheckRowsFit(name, info, view));
-  if (rows.empty()) return absl::OkStatus();
-  if (static_cast<uint64_t>(view.shape[0]) != rows.size()) {
+  if (!rows.empty() && static_cast<uint64_t>(view.shape[0]) != rows.size()) {
     return absl::InvalidArgumentError(absl::StrCat("Shape mismatch for array '", name,
                                                    "': ", rows.size(), " row indexes, but ",
                                                    view.shape[0], " rows"));
   }
-  const absl::StatusOr<std::vector<int64_t>> resolved = ResolveRows(rows, info);
+  absl::StatusOr<std::vector<int64_t>> resolved = ResolveRows(rows, info);
   if (!resolved.ok()) return Annotate(name, resolved.status());
+  return resolved;
+}
+
+absl::Status Transaction::ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows,
+                                      const ArrayView& view) {
+  NUMPACK_ASSIGN_OR_RETURN(const ArrayInfo info, InfoWithRows(name));
+  NUMPACK_ASSIGN_OR_RETURN(const std::vector<int64_t> resolved,
+                           CheckReplacement(name, info, rows, view));
+  if (rows.empty()) return absl::OkStatus();
   // The array as it will be, in memory, so that any order and any number of rows costs one write.
   NUMPACK_ASSIGN_OR_RETURN(const LazyArray lazy, Lazy(name));
   NUMPACK_ASSIGN_OR_RETURN(const AnyArray changed, lazy.Load());
@@ -123,11 +133,35 @@ absl::Status Transaction::ReplaceRows(absl::string_view name, absl::Span<const i
   NUMPACK_ASSIGN_OR_RETURN(const absl::Span<const std::byte> elements, ElementsOf(view, &copy));
   const auto row_bytes = static_cast<size_t>(RowBytes(info));
   const std::byte* from = elements.data();
-  for (const int64_t row : *resolved) {
+  for (const int64_t row : resolved) {
     std::copy_n(from, row_bytes, changed.mutable_data() + static_cast<size_t>(row) * row_bytes);
     from += row_bytes;
   }
   return Save(name, changed.view());
+}
+
+absl::StatusOr<bool> Transaction::RewriteRows(absl::string_view name,
+                                              absl::Span<const int64_t> rows,
+                                              const ArrayView& view) {
+  NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, InfoWithRows(name));
+  NUMPACK_ASSIGN_OR_RETURN(const std::vector<int64_t> resolved,
+                           CheckReplacement(name, info, rows, view));
+  const auto row_bytes = static_cast<size_t>(RowBytes(info));
+  if (rows.empty() || row_bytes == 0) return false;
+  AnyArray copy;
+  NUMPACK_ASSIGN_OR_RETURN(const absl::Span<const std::byte> elements, ElementsOf(view, &copy));
+  // One piece for rows that are neighbours here and there.
+  std::vector<storage::BytesAt> pieces;
+  for (size_t begin = 0, end = 0; begin < resolved.size(); begin = end) {
+    for (end = begin + 1; end < resolved.size() && resolved[end] == resolved[end - 1] + 1; ++end) {
+    }
+    pieces.push_back({static_cast<uint64_t>(resolved[begin]) * row_bytes,
+                      elements.subspan(begin * row_bytes, (end - begin) * row_bytes)});
+  }
+  info.modified_us = NowMicros();
+  absl::StatusOr<bool> done = pending_.Rewrite(name, pieces, EncodeMetadata(info));
+  if (!done.ok()) return Annotate(name, AsModeError(done.status()));
+  return done;
 }
 
 absl::Status Transaction::DropRows(absl::string_view name, absl::Span<const int64_t> rows) {

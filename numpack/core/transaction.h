@@ -53,6 +53,12 @@ class Transaction {
   absl::Status ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows,
                            const ArrayView& view);
 
+  // The same, at once and as a commit of its own, by writing the rows where they lie. False, and
+  // nothing is done, when that cannot be or is not worth it: there are other changes, somebody
+  // holds the array, or it is small, or the rows are many.
+  absl::StatusOr<bool> RewriteRows(absl::string_view name, absl::Span<const int64_t> rows,
+                                   const ArrayView& view);
+
   // Takes rows away. Indexes outside the array are ignored, repeated ones count once, negative ones
   // count from the end.
   absl::Status DropRows(absl::string_view name, absl::Span<const int64_t> rows);
@@ -78,6 +84,10 @@ class Transaction {
 
  private:
   absl::StatusOr<ArrayInfo> InfoWithRows(absl::string_view name) const;
+  absl::StatusOr<std::vector<int64_t>> CheckReplacement(absl::string_view name,
+                                                        const ArrayInfo& info,
+                                                        absl::Span<const int64_t> rows,
+                                                        const ArrayView& view) const;
   absl::Status Put(absl::string_view name, ArrayInfo info, storage::PendingExtent bytes);
 
   storage::Transaction pending_;

@@ -18,6 +18,12 @@ bool Limbo::MayComeBack(const Extent& extent) const {
          std::any_of(pending_.begin(), pending_.end(), names);
 }
 
+bool Limbo::IsProtected(const Extent& extent) const {
+  const auto names = [&](uint64_t barrier) { return extent.named_at <= barrier; };
+  return std::any_of(barriers_.begin(), barriers_.end(), names) ||
+         std::any_of(pending_.begin(), pending_.end(), names);
+}
+
 bool Limbo::Add(std::shared_ptr<Extent> extent, IsPinned pinned) {
   if (!MayComeBack(*extent) && !pinned(*extent)) return false;
   waiting_.push_back(std::move(extent));

@@ -31,6 +31,9 @@ class Limbo {
   void SetPending(std::vector<uint64_t> generations) { pending_ = std::move(generations); }
   void AddPending(uint64_t generation) { pending_.push_back(generation); }
 
+  // Whether a state that a power loss could bring back names an extent that the current one names.
+  bool IsProtected(const Extent& extent) const;
+
   // Takes an extent in that nothing names any more; one that no commit ever named has named_at 0.
   // False, and not taken in, when it may be used again at once.
   bool Add(std::shared_ptr<Extent> extent, IsPinned pinned);

@@ -20,6 +20,7 @@ constexpr size_t kExtentBytes = 4 + 8 + 4 + 8 + 8;
 constexpr size_t kMinEntryBytes = 4 + 4 + 8 + kExtentBytes;
 constexpr size_t kMinNameBytes = 4;
 constexpr size_t kMinItemBytes = 8;
+constexpr size_t kMinPieceBytes = 8 + 4;
 
 absl::Status Malformed(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("malformed log record: ", what));
@@ -185,6 +186,45 @@ absl::StatusOr<InPlacePayload> DecodeInPlace(absl::string_view payload) {
   InPlacePayload result;
   NUMPACK_ASSIGN_OR_RETURN(result.items,
                            DecodeList<InPlacePayload::Item>(in, kMinItemBytes, decode_item));
+  NUMPACK_RETURN_IF_ERROR(ExpectEnd(in));
+  return result;
+}
+
+std::string Encode(const RedoPayload& payload) {
+  std::string bytes;
+  Encoder out(&bytes);
+  out.Bytes(payload.name);
+  out.Bytes(payload.metadata);
+  out.U64(payload.extent);
+  for (const auto* pieces : {&payload.redo, &payload.undo}) {
+    out.U32(static_cast<uint32_t>(pieces->size()));
+    for (const RedoPayload::Piece& piece : *pieces) {
+      out.U64(piece.offset);
+      out.Bytes(piece.bytes);
+    }
+  }
+  return bytes;
+}
+
+absl::StatusOr<RedoPayload> DecodeRedo(absl::string_view payload) {
+  Decoder in(payload);
+  const auto decode_piece = [](Decoder& decoder) -> absl::StatusOr<RedoPayload::Piece> {
+    RedoPayload::Piece piece;
+    piece.offset = decoder.U64();
+    piece.bytes = std::string(decoder.Bytes());
+    if (decoder.failed() || !CheckedAdd(piece.offset, piece.bytes.size()).has_value())
+      return Malformed("bad piece");
+    return piece;
+  };
+  RedoPayload result;
+  NUMPACK_ASSIGN_OR_RETURN(result.name, DecodeName(in));
+  result.metadata = std::string(in.Bytes());
+  result.extent = in.U64();
+  if (in.failed() || result.metadata.size() > kMaxMetadataBytes) return Malformed("bad metadata");
+  NUMPACK_ASSIGN_OR_RETURN(result.redo,
+                           DecodeList<RedoPayload::Piece>(in, kMinPieceBytes, decode_piece));
+  NUMPACK_ASSIGN_OR_RETURN(result.undo,
+                           DecodeList<RedoPayload::Piece>(in, kMinPieceBytes, decode_piece));
   NUMPACK_RETURN_IF_ERROR(ExpectEnd(in));
   return result;
 }

@@ -44,6 +44,20 @@ struct CheckpointPayload {
   std::vector<EntryRecord> entries;  // in the order of first save
   std::vector<ExtentRecord> kept;    // as in KeptPayload
 };
+// kRedo. The record is the commit, and then the bytes are written. So a successor of a writer that
+// was killed writes them again; and where the machine stopped, recovery to an earlier state writes
+// what was there before.
+struct RedoPayload {
+  struct Piece {
+    uint64_t offset = 0;  // from the beginning of the array
+    std::string bytes;
+  };
+  std::string name;
+  std::string metadata;  // the new one
+  uint64_t extent = 0;
+  std::vector<Piece> redo;  // in this order: pieces may overlap
+  std::vector<Piece> undo;  // none when no state that could come back names the extent
+};
 // kKept: extents that no entry names, but that somebody reads.
 struct KeptPayload {
   std::vector<ExtentRecord> extents;
@@ -69,6 +83,7 @@ struct SessionPayload {
 std::string Encode(const CommitPayload& payload);
 std::string Encode(const CheckpointPayload& payload);
 std::string Encode(const InPlacePayload& payload);
+std::string Encode(const RedoPayload& payload);
 std::string Encode(const KeptPayload& payload);
 std::string Encode(const BarrierPayload& payload);
 std::string Encode(const SessionPayload& payload);
@@ -78,6 +93,7 @@ std::string Encode(const SessionPayload& payload);
 absl::StatusOr<CommitPayload> DecodeCommit(absl::string_view payload);
 absl::StatusOr<CheckpointPayload> DecodeCheckpoint(absl::string_view payload);
 absl::StatusOr<InPlacePayload> DecodeInPlace(absl::string_view payload);
+absl::StatusOr<RedoPayload> DecodeRedo(absl::string_view payload);
 absl::StatusOr<KeptPayload> DecodeKept(absl::string_view payload);
 absl::StatusOr<BarrierPayload> DecodeBarrier(absl::string_view payload);
 absl::StatusOr<SessionPayload> DecodeSession(absl::string_view payload);

@@ -33,7 +33,7 @@ enum class RecordKind : uint32_t {
   kCommit = 2,        // arrays put and removed together
   kInPlaceBegin = 3,  // arrays about to be changed where they lie
   kInPlaceEnd = 4,    // ... and done
-  kRedo = 5,          // reserved: rows to write in place; refused by this version
+  kRedo = 5,          // bytes of an array that are written where they lie
   kBarrier = 6,  // records up to a generation, and the bytes they name, are about to be durable
   kSeal = 7,     // the barrier before it is durable
   kSession = 8,  // a process opened the store first: boot identity and process id

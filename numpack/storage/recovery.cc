@@ -101,6 +101,36 @@ absl::Status ReplayRecords(const ParsedLog& log, size_t count,
   return absl::OkStatus();
 }
 
+// The writer may have been killed after it appended a redo record and before it wrote the bytes.
+// Only the last record can be in that case: nothing else is appended meanwhile.
+absl::Status RedoLast(const ParsedLog& log, RecoveredState& state) {
+  const Record& last = log.records.back().second;
+  if (last.kind != RecordKind::kRedo) return absl::OkStatus();
+  NUMPACK_ASSIGN_OR_RETURN(RedoPayload payload, DecodeRedo(last.payload));
+  const std::shared_ptr<Extent> extent = state.catalogue.FindExtent(payload.extent);
+  for (RedoPayload::Piece& piece : payload.redo)
+    state.rewrites.push_back({extent, std::move(piece)});
+  return absl::OkStatus();
+}
+
+// What records behind the state have overwritten of it, the last one first. A record that could do
+// that was durable before the bytes were written, so it is here.
+absl::Status UndoBehind(const ParsedLog& log, size_t count, RecoveredState& state) {
+  for (size_t i = log.records.size(); i > count; --i) {
+    const auto& [offset, record] = log.records[i - 1];
+    if (record.kind != RecordKind::kRedo) continue;
+    absl::StatusOr<RedoPayload> payload = DecodeRedo(record.payload);
+    if (!payload.ok()) return CorruptLog(*state.log_file, offset, payload.status().message());
+    const std::shared_ptr<Extent> extent = state.catalogue.FindExtent(payload->extent);
+    for (RedoPayload::Piece& piece : payload->undo) {
+      // Without an extent: it was another one's number, of an array that the state does not have.
+      if (extent == nullptr || piece.offset + piece.bytes.size() > extent->capacity) continue;
+      state.rewrites.push_back({extent, std::move(piece)});
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReplayLog(const ParsedLog& log, Backend& backend,
                        const std::shared_ptr<PinCounters>& pins, Reader reader,
                        RecoveredState& state) {
@@ -123,8 +153,9 @@ absl::Status ReplayLog(const ParsedLog& log, Backend& backend,
     state.untrusted_tail = count < log.records.size() || log.end != LogEnd::kClean;
   }
   const bool others_read = reader == Reader::kSuccessor;
-  return ReplayRecords(
-      log, count, pins, [&](const Extent&) { return others_read; }, state);
+  const auto pinned = [&](const Extent&) { return others_read; };
+  NUMPACK_RETURN_IF_ERROR(ReplayRecords(log, count, pins, pinned, state));
+  return same_boot ? RedoLast(log, state) : UndoBehind(log, count, state);
 }
 
 absl::Status CheckDisjoint(const Backend& backend, std::vector<const Extent*> extents) {

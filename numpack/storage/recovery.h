@@ -19,7 +19,9 @@
 #include "numpack/backends/backend.h"
 #include "numpack/storage/catalogue.h"
 #include "numpack/storage/commit_log.h"
+#include "numpack/storage/extent.h"
 #include "numpack/storage/limbo.h"
+#include "numpack/storage/log_payload.h"
 #include "numpack/storage/pins.h"
 #include "numpack/storage/record.h"
 #include "numpack/storage/segment_table.h"
@@ -41,6 +43,12 @@ struct RecoveredState {
   // Generations: of the last change, and up to where a sealed barrier covers the changes.
   uint64_t changed = 0;
   uint64_t covered = 0;
+  // To be written before the state is used: see RedoPayload. Offsets from the extent's beginning.
+  struct Rewrite {
+    std::shared_ptr<Extent> extent;
+    RedoPayload::Piece piece;
+  };
+  std::vector<Rewrite> rewrites;
   // Other logs in the directory, which this one replaces or which never came to life.
   std::vector<uint64_t> stale_logs;
 };

@@ -63,6 +63,25 @@ class Replay {
     return absl::OkStatus();
   }
 
+  // What is written is not the catalogue's concern, but that it can be is.
+  absl::Status Redo(absl::string_view bytes) {
+    NUMPACK_ASSIGN_OR_RETURN(const RedoPayload payload, DecodeRedo(bytes));
+    const EntryPtr before = catalogue_.Find(payload.name);
+    if (before == nullptr || before->extent == nullptr || before->extent->number != payload.extent)
+      return absl::DataLossError("rows of an array that is not there");
+    for (const auto* pieces : {&payload.redo, &payload.undo}) {
+      for (const RedoPayload::Piece& piece : *pieces) {
+        if (piece.offset + piece.bytes.size() > before->length)
+          return absl::DataLossError("rows beyond the end of their array");
+      }
+    }
+    auto entry = std::make_shared<Entry>(*before);
+    entry->metadata = payload.metadata;
+    effect_.named.push_back(entry->extent);
+    catalogue_.Update(payload.name, std::move(entry));
+    return absl::OkStatus();
+  }
+
   void Keep(const std::vector<ExtentRecord>& extents) {
     for (const ExtentRecord& record : extents) effect_.kept.push_back(MakeExtent(record));
   }
@@ -155,6 +174,8 @@ absl::StatusOr<Effect> ApplyRecord(const Record& record, bool first, uint64_t lo
       status = DecodeSession(record.payload).status();
       break;
     case RecordKind::kRedo:
+      status = replay.Redo(record.payload);
+      break;
     default:
       status = absl::FailedPreconditionError(absl::StrCat("a record of unknown kind ",
                                                           static_cast<uint32_t>(record.kind),

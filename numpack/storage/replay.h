@@ -32,7 +32,7 @@ struct Effect {
 
   bool ChangesState() const {
     return kind == RecordKind::kCommit || kind == RecordKind::kInPlaceBegin ||
-           kind == RecordKind::kInPlaceEnd;
+           kind == RecordKind::kInPlaceEnd || kind == RecordKind::kRedo;
   }
 };
 

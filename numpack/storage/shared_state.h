@@ -95,6 +95,11 @@ class SharedState {
   uint64_t segment_changes() const { return head_->segment_changes.load(); }
   void NoteSegmentChange() { head_->segment_changes.fetch_add(1); }
 
+  // The extent whose bytes are being overwritten where they lie; 0: none. Needs the writer's lock.
+  // A reader that finds it after it has pinned the extent lets go, and waits.
+  void SetRewriting(uint64_t extent) { head_->rewriting.store(extent); }
+  uint64_t rewriting() const { return head_->rewriting.load(); }
+
   // Around fork(), so that the views that a child inherits stay pinned when its parent gives them
   // up. No pin may be taken from PrepareFork until one of the others returns.
   void PrepareFork();
@@ -107,6 +112,7 @@ class SharedState {
     std::atomic<uint64_t> generation;
     std::atomic<uint64_t> end;  // both parts in one word, so that they are of one moment
     std::atomic<uint64_t> segment_changes;
+    std::atomic<uint64_t> rewriting;
     std::atomic<uint32_t> next_segment{1};
     std::atomic<uint32_t> slots;   // slot files that exist
     std::atomic<uint32_t> writer;  // process number while it writes, and after it died writing

@@ -280,8 +280,8 @@ absl::StatusOr<PinnedBytes> Store::Find(absl::string_view name) {
       }
       const uint64_t extent = entry->extent == nullptr ? 0 : entry->extent->number;
       PinnedBytes bytes(shared_from_this(), std::move(entry));
-      // Pinned first, looked second: a writer who has published, or begun to rewrite, since then may
-      // not have seen the pin.
+      // Pinned first, looked second: a writer who has published, or begun to rewrite, since then
+      // may not have seen the pin.
       if (extent != 0 && shared_->rewriting() == extent) {
         rewritten = extent;
       } else if (!IsBehind()) {

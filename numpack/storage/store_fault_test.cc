@@ -64,6 +64,16 @@ std::vector<Case> Cases() {
          return transaction->Commit();
        },
        [](Contents& c) { c.erase("a"), c["b"] = Large(); }},
+      {"Rewrite",
+       [](Store& s) { return RewriteBytes(s, "l", 100, std::string(5000, 'R')).status(); },
+       [](Contents& c) { c["l"].replace(100, 5000, std::string(5000, 'R')); }},
+      {"RewriteFlushed",
+       [](Store& s) {
+         absl::Status status = s.Flush();
+         status.Update(RewriteBytes(s, "l", 100, std::string(5000, 'R')).status());
+         return status;
+       },
+       [](Contents& c) { c["l"].replace(100, 5000, std::string(5000, 'R')); }},
       {"Close", [](Store& s) { return s.CloseHandle(); }, [](Contents&) {}},
   };
 }
@@ -125,7 +135,7 @@ std::string TestName(const testing::TestParamInfo<StoreFaultTest::ParamType>& in
 }
 
 INSTANTIATE_TEST_SUITE_P(All, StoreFaultTest,
-                         testing::Combine(testing::Range<size_t>(0, 8),
+                         testing::Combine(testing::Range<size_t>(0, Cases().size()),
                                           testing::Values(FaultKind::kFail, FaultKind::kShortWrite),
                                           testing::Bool()),
                          TestName);

@@ -11,7 +11,7 @@ namespace numpack::storage {
 namespace {
 
 // A log is left when it has grown to this, and to several times the checkpoint it began with.
-constexpr uint64_t kMinLogBytes = uint64_t{1} << 20;
+constexpr uint64_t kMinLogBytes = uint64_t{4} << 20;
 constexpr uint64_t kLogToCheckpoint = 4;
 
 }  // namespace

@@ -94,7 +94,7 @@ void Store::ReleaseLock() {
   if (!LogKept().ok()) return;
   lock_users_ = 0;
   absl::MutexLock write_lock(&write_mu_);
-  shared_->UnlockWriter(/*clean=*/log_->sound());
+  shared_->UnlockWriter(/*clean=*/log_->sound() && !end_unclear_);
 }
 
 absl::Status Store::TakeOver(bool clean) {
@@ -204,7 +204,10 @@ absl::Status Store::AdoptRecovered(RecoveredState state, bool alone) {
   const CommitLog::Position end = state.end;
   const bool torn = state.torn, sealed = state.sealed, untrusted = state.untrusted_tail;
   const std::vector<uint64_t> stale_logs = std::move(state.stale_logs);
+  const std::vector<RecoveredState::Rewrite> rewrites = std::move(state.rewrites);
   NUMPACK_RETURN_IF_ERROR(AdoptRead(std::move(state), alone));
+  NUMPACK_RETURN_IF_ERROR(ApplyRewrites(rewrites));
+  end_unclear_ = false;
   if (untrusted) {
     uint64_t newest = number;
     for (const uint64_t other : stale_logs) newest = std::max(newest, other);

@@ -54,6 +54,16 @@ absl::Status AppendBytes(Store& store, absl::string_view name, absl::string_view
   return transaction.Commit();
 }
 
+absl::StatusOr<bool> RewriteBytes(Store& store, absl::string_view name, uint64_t offset,
+                                  absl::string_view bytes) {
+  NUMPACK_ASSIGN_OR_RETURN(Transaction transaction, store.Begin());
+  return transaction.Rewrite(
+      name,
+      {{offset,
+        absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size())}},
+      "");
+}
+
 absl::Status RemoveName(Store& store, absl::string_view name) {
   NUMPACK_ASSIGN_OR_RETURN(Transaction transaction, store.Begin());
   NUMPACK_RETURN_IF_ERROR(transaction.Remove(name));

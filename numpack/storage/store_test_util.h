@@ -3,6 +3,7 @@
 #ifndef NUMPACK_STORAGE_STORE_TEST_UTIL_H_
 #define NUMPACK_STORAGE_STORE_TEST_UTIL_H_
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +20,9 @@ using Contents = std::map<std::string, std::string>;  // name -> bytes
 
 absl::Status PutBytes(Store& store, absl::string_view name, absl::string_view bytes);
 absl::Status AppendBytes(Store& store, absl::string_view name, absl::string_view bytes);
+// Overwrites bytes where they lie; false when the store would not.
+absl::StatusOr<bool> RewriteBytes(Store& store, absl::string_view name, uint64_t offset,
+                                  absl::string_view bytes);
 absl::Status RemoveName(Store& store, absl::string_view name);
 absl::StatusOr<std::string> GetBytes(Store& store, absl::string_view name);
 Contents AllContents(Store& store);

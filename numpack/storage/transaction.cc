@@ -164,6 +164,14 @@ absl::Status Transaction::Put(absl::string_view name, PendingExtent bytes, std::
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> Transaction::Rewrite(absl::string_view name, absl::Span<const BytesAt> pieces,
+                                          std::string metadata) {
+  NUMPACK_RETURN_IF_ERROR(FindForChange(name).status());
+  NUMPACK_RETURN_IF_ERROR(CheckNameAndMetadata(name, metadata));
+  if (!pending_.empty()) return false;
+  return store_->Rewrite(name, pieces, std::move(metadata));
+}
+
 absl::Status Transaction::Remove(absl::string_view name) {
   NUMPACK_RETURN_IF_ERROR(FindForChange(name).status());
   SetPending(name, nullptr);

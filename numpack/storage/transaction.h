@@ -74,6 +74,12 @@ class Transaction {
   // Puts the bytes under a name, instead of what is there. InvalidArgument for an empty or overlong
   // name or overlong metadata.
   absl::Status Put(absl::string_view name, PendingExtent bytes, std::string metadata);
+  // Changes pieces of the array where they lie, in this order, and publishes that as a commit of
+  // its own. False, and nothing is done: when there are other changes, when it is not worth it, or
+  // when somebody reads the array.
+  absl::StatusOr<bool> Rewrite(absl::string_view name, absl::Span<const BytesAt> pieces,
+                               std::string metadata);
+
   absl::Status Remove(absl::string_view name);
   // Gives the bytes of `from` the name `to`, which must be free.
   absl::Status Rename(absl::string_view from, absl::string_view to);
