@@ -1,6 +1,6 @@
-// What the calls of a store cost: save, load, view and append of a small and of a large array, and
-// a commit at each durability level and among many arrays. Every benchmark checks its result after
-// the timing; a wrong one makes the program fail.
+// What the calls of a store cost: save, load, view and append of a small and of a large array, a
+// commit at each durability level and among many arrays, and a batch with and without a limit.
+// Every benchmark checks its result after the timing; a wrong one makes the program fail.
 //
 // Stores lie in the system's folder for temporary files. kRelaxed is the default level; only kFull
 // waits for the disk at every commit.
@@ -185,6 +185,61 @@ void BM_CommitAmong(benchmark::State& state) {
   ExpectStored(state, store, values);
 }
 BENCHMARK(BM_CommitAmong)->Arg(10)->Arg(1'000)->Arg(20'000)->UseRealTime();
+
+// Loads, doubles and saves 1,000 arrays of 80 KB in one batch, with a memory limit of range(0)
+// percent of them (0: no limit). What is above a tenth of the data is spilled; the bar is 1.5 times
+// the time without a limit.
+void BM_BatchOfThousand(benchmark::State& state) {
+  constexpr int kArrays = 1000;
+  TemporaryStore store(state);
+  if (state.skipped()) return;
+  std::vector<float> values = Values(kSmall);
+  std::vector<std::string> names;
+  for (int i = 0; i < kArrays; ++i) {
+    names.push_back(absl::StrCat("array_", i));
+    if (!Ok(state, store->Save(names.back(), Rows(values)))) return;
+  }
+  BatchOptions options;
+  if (state.range(0) > 0) {
+    options.memory_limit_bytes = static_cast<uint64_t>(kArrays * kSmall * state.range(0) / 100);
+  }
+  BatchStats stats;
+  float factor = 1;
+  while (state.KeepRunning()) {
+    absl::StatusOr<Batch> batch = store->BeginBatch(options);
+    if (!Ok(state, batch.status())) return;
+    for (const std::string& name : names) {
+      absl::StatusOr<Array<float>> array = batch->Load<float>(name);
+      if (!Ok(state, array.status())) return;
+      for (float& value : *array) value *= 2;
+      if (!Ok(state, batch->Save(name, *array))) return;
+    }
+    if (!Ok(state, batch->Commit())) return;
+    stats = batch->stats();
+    factor *= 2;
+    if (factor > 1e9f) {  // floats end some time: start again, outside the timing
+      state.PauseTiming();
+      for (const std::string& name : names) {
+        if (!Ok(state, store->Save(name, Rows(values)))) return;
+      }
+      factor = 1;
+      state.ResumeTiming();
+    }
+  }
+  for (const std::string& name : names) {
+    const absl::StatusOr<Array<const float>> found = store->View<float>(name);
+    if (!Ok(state, found.status())) return;
+    Expect(state,
+           std::equal(values.begin(), values.end(), found->begin(), found->end(),
+                      [factor](float before, float after) { return after == before * factor; }),
+           "the batch did not store what it should");
+  }
+  Expect(state, state.range(0) == 0 || stats.peak_bytes <= *options.memory_limit_bytes,
+         "the limit did not hold");
+  state.counters["spilled_MB"] = static_cast<double>(stats.spilled_bytes) / 1e6;
+  state.SetBytesProcessed(state.iterations() * kArrays * kSmall);
+}
+BENCHMARK(BM_BatchOfThousand)->ArgName("limit")->Arg(0)->Arg(10)->UseRealTime();
 
 }  // namespace
 }  // namespace numpack

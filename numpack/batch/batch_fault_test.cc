@@ -84,6 +84,42 @@ TEST_F(BatchFaultTest, CommitIsAllOrNothing) {
   }
 }
 
+// Under a limit that makes it spill, from its first load on.
+TEST_F(BatchFaultTest, ASpillingBatchIsAllOrNothing) {
+  bool spill_failed = false;
+  for (int64_t n = 1;; ++n) {
+    ASSERT_LT(n, 200);
+    Start();
+    BatchOptions options;
+    options.memory_limit_bytes = 400'000;  // one array
+    Batch batch = BeginBatch(options);
+    backend_->FailAt(n, absl::ResourceExhaustedError("injected"));
+    absl::Status status;
+    for (int i = 0; i < kArrays && status.ok(); ++i) {
+      const std::string name = absl::StrCat("array", i);
+      auto array = batch.Load<float>(name);
+      status = array.status();
+      if (!status.ok()) break;
+      for (float& value : *array) value = 2;
+      status = batch.Save(name, *array);
+    }
+    spill_failed = spill_failed || !status.ok();
+    // What failed is pending as it was: the batch could go on. This user gives up.
+    if (status.ok()) {
+      status = batch.Commit();
+    } else {
+      EXPECT_EQ(batch.Discard(), absl::OkStatus());
+    }
+    const bool failed = backend_->faults() > 0;
+    backend_->Heal();
+    EXPECT_EQ(StoredValue(), status.ok() ? 2 : 1) << "call " << n << ": " << status;
+    std::vector<float> values(10, 1.0f);
+    EXPECT_EQ(store_->Save("after", MakeView(values)), absl::OkStatus());
+    if (!failed) break;
+  }
+  EXPECT_TRUE(spill_failed);
+}
+
 TEST_F(BatchFaultTest, AFailedWriteNamesTheArray) {
   Batch batch = BeginBatch();
   ASSERT_EQ(batch.Save("array1", *NewHeapArray(DType::kFloat32, {100'000})), absl::OkStatus());
