@@ -13,7 +13,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "numpack/base/status_macros.h"
+#include "numpack/batch/batch.h"
 #include "numpack/core/array_info.h"
+#include "numpack/core/transaction.h"
 #include "numpack/core/view.h"
 #include "python/numpack/native/arguments.h"
 #include "python/numpack/native/rows.h"
@@ -56,6 +58,16 @@ absl::Status AppendAll(Target& target, const std::vector<NamedNdarray>& arrays) 
   return absl::OkStatus();
 }
 
+// Replacing the rows of one array and nothing else can be done where they lie, in a transaction; a
+// batch has other ways.
+inline absl::StatusOr<bool> RewriteRows(Transaction& target, const NamedNdarray& array,
+                                        const std::vector<int64_t>& rows) {
+  return target.RewriteRows(array.name, rows, array.view);
+}
+inline absl::StatusOr<bool> RewriteRows(Batch&, const NamedNdarray&, const std::vector<int64_t>&) {
+  return false;
+}
+
 // InvalidArgument when the number of rows differs, except that an empty list of rows replaces
 // nothing, whatever the value.
 template <typename Target>
@@ -74,6 +86,10 @@ absl::Status ReplaceAll(Target& target, const std::vector<NamedNdarray>& arrays,
                                         " rows of array '" + array.name + "', the value has " +
                                         std::to_string(array.view.rows()));
     }
+  }
+  if (arrays.size() == 1 && !rows[0].empty()) {
+    NUMPACK_ASSIGN_OR_RETURN(const bool done, RewriteRows(target, arrays[0], rows[0]));
+    if (done) return absl::OkStatus();
   }
   for (size_t i = 0; i < arrays.size(); ++i) {
     if (rows[i].empty()) continue;
