@@ -1,0 +1,222 @@
+"""The npk program from end to end: what it prints, writes, and how it ends."""
+
+import io
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+NPK = pathlib.Path(__file__).absolute().parent / "npk"
+DTYPES = ["?", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "c8", "c16"]
+
+
+class NpkTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def run_npk(self, *words, code=0):
+        run = subprocess.run(
+            [NPK, *map(str, words)], capture_output=True, text=True, cwd=self.folder, timeout=60
+        )
+        self.assertEqual(run.returncode, code, (words, run.stdout, run.stderr))
+        return run
+
+    def json(self, *words, code=0):
+        return json.loads(self.run_npk(*words, "--json", code=code).stdout)
+
+    def save_npy(self, name, array):
+        np.save(self.folder / name, array)
+        return array
+
+    def out_of_store(self, store, name):
+        self.run_npk("convert", store, "out.npy", "--array", name, "--force")
+        return np.load(self.folder / "out.npy")
+
+    def assert_same(self, left, right):
+        self.assertEqual(left.dtype, right.dtype.newbyteorder("="))
+        self.assertEqual(left.shape, right.shape)
+        self.assertEqual(left.tobytes(), right.astype(right.dtype.newbyteorder("=")).tobytes())
+
+    # --- Usage
+
+    def test_usage_errors_end_with_2_and_say_what_to_do(self):
+        for words, hint in [
+            ([], "--help"),
+            (["nonsense"], "--help"),
+            (["ls"], "usage: npk ls STORE"),
+            (["ls", "a", "b"], "usage: npk ls STORE"),
+            (["ls", "--nonsense", "a"], "unknown option"),
+            (["ls", "--json=1", "a"], "takes no value"),
+            (["convert", "a.npy", "b", "--name"], "needs a NAME"),
+            (["convert", "a", "b"], "both stores"),
+            (["convert", "a.npy", "b.npz"], "neither FROM nor TO"),
+            (["convert", "a.npy", "b", "--from", "xyz"], "no format"),
+            (["convert", "a.npz", "b", "--name", "x"], "--name"),
+        ]:
+            with self.subTest(words=words):
+                run = self.run_npk(*words, code=2)
+                self.assertIn(hint, run.stderr)
+
+    def test_help(self):
+        summary = self.run_npk("--help").stdout
+        for command in ["ls", "info", "convert"]:
+            self.assertIn(command, summary)
+            self.assertIn("usage: npk " + command, self.run_npk(command, "--help").stdout)
+
+    def test_what_is_not_there(self):
+        self.assertIn("no directory", self.run_npk("ls", "missing", code=1).stderr)
+        (self.folder / "empty").mkdir()
+        self.assertIn("without a store", self.run_npk("info", "empty", code=1).stderr)
+        answer = self.json("ls", "missing", code=1)
+        self.assertFalse(answer["ok"])
+        self.assertEqual(answer["code"], "NOT_FOUND")
+        self.assertEqual(list((self.folder / "empty").iterdir()), [])
+
+    # --- Listing
+
+    def test_ls_and_info(self):
+        self.save_npy("w.npy", np.zeros((3, 4), np.float32))
+        self.run_npk("convert", "w.npy", "s")
+        self.run_npk("convert", "w.npy", "s", "--name", 'od"d\n\u00e9')
+        arrays = self.json("ls", "s")["arrays"]
+        self.assertEqual([a["name"] for a in arrays], ["w", 'od"d\n\u00e9'])
+        self.assertEqual(arrays[0]["dtype"], "float32")
+        self.assertEqual(arrays[0]["shape"], [3, 4])
+        self.assertEqual(arrays[0]["nbytes"], 48)
+        self.assertEqual(len(self.run_npk("ls", "s").stdout.splitlines()), 2)
+        self.assertEqual(self.json("info", "s", "w")["arrays"], arrays[:1])
+        self.assertIn("npk ls", self.run_npk("info", "s", "x", code=1).stderr)
+        info = self.json("info", "s")
+        self.assertEqual(info["arrays"], 2)
+        self.assertEqual(info["live_bytes"], 96)
+        self.assertEqual(info["interrupted"], [])
+        self.assertIn("live_bytes", self.run_npk("info", "s").stdout)
+
+    # --- Converting
+
+    def test_npy_of_every_type_shape_and_order(self):
+        number = 0
+        for dtype in DTYPES:
+            for shape in [(), (0,), (0, 3), (7,), (5, 3), (2, 3, 4), (1, 1, 6, 2)]:
+                for order in "CF":
+                    for endian in "<>":
+                        array = np.arange(int(np.prod(shape))).reshape(shape)
+                        array = array.astype(np.dtype(dtype).newbyteorder(endian), order=order)
+                        number += 1
+                        np.save(self.folder / f"a{number}.npy", array)
+        arrays = {f"a{i}": np.load(self.folder / f"a{i}.npy") for i in range(1, number + 1)}
+        np.savez(self.folder / "all.npz", **arrays)
+        answer = self.json("convert", "all.npz", "s")
+        self.assertEqual(answer["arrays"], list(arrays))
+        self.run_npk("convert", "s", "back.npz")
+        back = np.load(self.folder / "back.npz")
+        self.assertEqual(set(back.files), set(arrays))
+        for name, array in arrays.items():
+            self.assert_same(back[name], array)
+        self.run_npk("convert", "a1.npy", "one")
+        self.assert_same(self.out_of_store("one", "a1"), arrays["a1"])
+
+    def test_arrays_of_many_blocks(self):
+        rng = np.random.default_rng(1)
+        for array in [
+            rng.random((3000, 700)),
+            np.asfortranarray(rng.random((3000, 700))),
+            np.asfortranarray(rng.random((5, 200_000))),
+            np.asfortranarray(rng.integers(0, 99, (200, 30, 90)).astype(">i4")),
+        ]:
+            self.save_npy("big.npy", array)
+            self.run_npk("convert", "big.npy", "s", "--force")
+            self.assert_same(self.out_of_store("s", "big"), array)
+
+    def test_every_version_of_the_header(self):
+        for version in [(1, 0), (2, 0), (3, 0)]:
+            array = np.arange(6.0).reshape(2, 3)
+            with (self.folder / "v.npy").open("wb") as file:
+                np.lib.format.write_array(file, array, version=version)
+            self.run_npk("convert", "v.npy", "s", "--force")
+            self.assert_same(self.out_of_store("s", "v"), array)
+
+    def test_files_that_are_no_npy(self):
+        good = io.BytesIO()
+        np.save(good, np.arange(100))
+        good = good.getvalue()
+        header = b"\x93NUMPY\x01\x00"
+        bad = {
+            "empty": b"",
+            "short": good[:9],
+            "cut": good[:-1],
+            "cut header": good[:40],
+            "no mark": b"x" + good[1:],
+            "version": header[:6] + b"\x09\x00" + good[8:],
+            "huge header": b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + good,
+            "overflow": good.replace(b"(100,), }", b"(9999999999999999999,), }")[: len(good)],
+            "negative": good.replace(b"(100,)", b"(-10,)"),
+            "open": good.replace(b"}", b" "),
+            "twice": good.replace(b"'fortran_order': False", b"'descr': '<i8'        "),
+        }
+        for what, contents in bad.items():
+            with self.subTest(what):
+                (self.folder / "bad.npy").write_bytes(contents)
+                error = self.run_npk("convert", "bad.npy", "s", code=1).stderr
+                self.assertIn("bad.npy", error)
+        for array in [np.array(["text"]), np.zeros(2, "f4,i4"), np.zeros(2, "M8[s]")]:
+            self.save_npy("bad.npy", array)
+            self.assertIn("stored", self.run_npk("convert", "bad.npy", "s", code=1).stderr)
+        self.assertEqual(self.json("ls", "s")["arrays"], [])
+
+    def test_archives_that_are_damaged_or_compressed(self):
+        arrays = {"a": np.arange(1000.0), "b": np.arange(3)}
+        np.savez_compressed(self.folder / "z.npz", **arrays)
+        self.assertIn("numpy.savez", self.run_npk("convert", "z.npz", "s", code=1).stderr)
+        np.savez(self.folder / "z.npz", **arrays)
+        good = (self.folder / "z.npz").read_bytes()
+        flipped = good[:1000] + bytes([good[1000] ^ 1]) + good[1001:]
+        for contents in [b"", good[:100], good[:-30], good[5:], flipped]:
+            (self.folder / "z.npz").write_bytes(contents)
+            self.assertIn("z.npz", self.run_npk("convert", "z.npz", "s", code=1).stderr)
+        self.assertEqual(self.json("ls", "s")["arrays"], [])  # all or none
+
+    def test_nothing_is_replaced_unasked(self):
+        old = self.save_npy("w.npy", np.arange(3))
+        self.run_npk("convert", "w.npy", "s")
+        new = self.save_npy("w.npy", np.arange(5))
+        self.assertIn("--force", self.run_npk("convert", "w.npy", "s", code=1).stderr)
+        self.assertIn("--force", self.run_npk("convert", "s", "w.npy", code=1).stderr)
+        self.assert_same(self.out_of_store("s", "w"), old)
+        self.run_npk("convert", "w.npy", "s", "--force")
+        self.assert_same(self.out_of_store("s", "w"), new)
+        self.assertEqual([p.name for p in self.folder.glob("*.part")], [])
+
+    def test_selected_arrays(self):
+        np.savez(self.folder / "z.npz", a=np.arange(3), b=np.arange(4), c=np.arange(5))
+        self.run_npk("convert", "z.npz", "s", "--array", "a", "--array", "c")
+        self.assertEqual([a["name"] for a in self.json("ls", "s")["arrays"]], ["a", "c"])
+        self.assertIn("--array", self.run_npk("convert", "s", "x.npy", code=1).stderr)
+        self.run_npk("convert", "s", "x.npz", "--array", "c")
+        self.assertEqual(np.load(self.folder / "x.npz").files, ["c"])
+        self.assertIn("'q'", self.run_npk("convert", "s", "y.npz", "--array", "q", code=1).stderr)
+        self.run_npk("convert", "z.npz", "t", "--array", "q", code=1)
+
+    def test_numpack_0_7_both_ways(self):
+        arrays = {"a": np.arange(12.0).reshape(3, 4), "b": np.arange(5, dtype="u1")}
+        np.savez(self.folder / "z.npz", **arrays)
+        self.run_npk("convert", "z.npz", "s")
+        self.run_npk("convert", "s", "old", "--to", "v1")
+        self.assertTrue((self.folder / "old" / "metadata.npkm").is_file())
+        self.assertEqual({a["name"] for a in self.json("ls", "old")["arrays"]}, set(arrays))
+        before = {p.name: p.read_bytes() for p in (self.folder / "old").iterdir()}
+        self.run_npk("convert", "old", "new")
+        self.assertEqual(before, {p.name: p.read_bytes() for p in (self.folder / "old").iterdir()})
+        for name, array in arrays.items():
+            self.assert_same(self.out_of_store("new", name), array)
+        self.run_npk("convert", "s", "old", "--to", "v1", code=1)  # not empty
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[1:]])
