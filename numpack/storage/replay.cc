@@ -190,7 +190,10 @@ void Follow(const Effect& effect, Limbo& limbo, Limbo::IsPinned pinned) {
     if (!limbo.waiting().empty()) limbo.TakeReplacedBy(*extent);
   }
   for (const std::shared_ptr<Extent>& extent : effect.superseded) limbo.Add(extent, pinned);
-  for (const std::shared_ptr<Extent>& extent : effect.kept) limbo.Keep(extent);
+  for (const std::shared_ptr<Extent>& extent : effect.kept) {
+    limbo.TakeReplacedBy(*extent);  // it was free space to whoever allocated it
+    limbo.Keep(extent);
+  }
   if (effect.kind == RecordKind::kBarrier) limbo.Barrier(effect.generation);
   if (effect.kind == RecordKind::kSeal) limbo.Sealed();
 }

@@ -72,13 +72,18 @@ absl::StatusOr<SharedBytes> Segment::View(uint64_t offset, uint64_t length) {
 
 absl::StatusOr<std::shared_ptr<const MappedRegion>> Segment::Mapping(uint64_t end) {
   absl::MutexLock lock(&mu_);
-  if (mapping_ == nullptr || mapping_->size() < end) {
-    if (end > size()) {
+  uint64_t tried = 0;
+  while (mapping_ == nullptr || mapping_->size() < end) {
+    // Another process may have cut the file since its size was noted, or be about to.
+    NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file_->Size());
+    if (end > size) {
       return absl::OutOfRangeError(
-          absl::StrCat(file_->description(), " ends at ", size(), ", before byte ", end));
+          absl::StrCat(file_->description(), " ends at ", size, ", before byte ", end));
     }
-    NUMPACK_ASSIGN_OR_RETURN(MappedRegion region, file_->Map(0, size(), MapMode::kReadOnly));
-    mapping_ = std::make_shared<const MappedRegion>(std::move(region));
+    absl::StatusOr<MappedRegion> region = file_->Map(0, size, MapMode::kReadOnly);
+    if (absl::IsOutOfRange(region.status()) && size != std::exchange(tried, size)) continue;
+    NUMPACK_RETURN_IF_ERROR(region.status());
+    mapping_ = std::make_shared<const MappedRegion>(*std::move(region));
   }
   return mapping_;
 }

@@ -242,24 +242,32 @@ bool SharedState::PinScan::IsPinned(uint64_t extent) {
   for (size_t i = 0; i < shared_.others_.size(); ++i) {
     Slot& slot = shared_.others_[i];
     if (slot.table->count[key].load() == 0) continue;
-    // Its own slot's lock is held by this process through another File, so it is found alive too.
-    if (alive_[i] || slot.table->owner.load() == kHandedOver) return true;
-    if (!slot.file->Lock(kSlotByte, 1, LockKind::kExclusive, absl::ZeroDuration()).ok()) {
+    if (alive_[i]) return true;
+    if (!shared_.ReapIfDead(slot)) {
       alive_[i] = true;
       return true;
     }
-    Empty(*slot.table);  // the owner died, and its pins with it
-    slot.file->Unlock(kSlotByte, 1).IgnoreError();
   }
   return false;
+}
+
+// Empties the slot of an owner that has died. This process's own is found alive too, because its
+// lock is held through another File.
+bool SharedState::ReapIfDead(Slot& slot) {
+  if (slot.table->owner.load() == kHandedOver) return false;
+  if (!slot.file->Lock(kSlotByte, 1, LockKind::kExclusive, absl::ZeroDuration()).ok()) return false;
+  Empty(*slot.table);
+  slot.file->Unlock(kSlotByte, 1).IgnoreError();
+  return true;
 }
 
 absl::StatusOr<std::vector<uint64_t>> SharedState::PendingBarriers() {
   NUMPACK_RETURN_IF_ERROR(OpenOthers());
   std::vector<uint64_t> result;
-  for (const Slot& slot : others_) {
+  for (Slot& slot : others_) {
     const uint64_t generation = slot.table->pending_barrier.load();
-    if (generation != 0) result.push_back(generation);
+    // A barrier that its maker did not live to write never comes; one that it did is in the log.
+    if (generation != 0 && !ReapIfDead(slot)) result.push_back(generation);
   }
   return result;
 }

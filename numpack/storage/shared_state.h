@@ -132,6 +132,7 @@ class SharedState {
   absl::StatusOr<Slot> ClaimSlot();
   // Opens the slots that have come since.
   absl::Status OpenOthers();
+  bool ReapIfDead(Slot& slot);
   absl::Status RemoveFiles();
 
   const std::shared_ptr<Backend> backend_;

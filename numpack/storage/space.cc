@@ -305,7 +305,8 @@ void Space::Free(const Extent& extent) {
   const auto held = segments_.find(extent.segment_number);
   if (held == segments_.end()) return;  // another process has given the file up
   if (!extent.own_segment) {
-    free_.Add({extent.segment_number, extent.offset, extent.capacity});
+    const uint64_t end = std::min(extent.offset + extent.capacity, held->second.accounted);
+    if (extent.offset < end) free_.Add({extent.segment_number, extent.offset, end - extent.offset});
     return;
   }
   own_bytes_ -= std::min(own_bytes_, extent.capacity);
@@ -315,6 +316,12 @@ void Space::Free(const Extent& extent) {
   spares_[size].push_back(extent.segment_number);
   spare_bytes_ += size;
   DropSpares(std::max(kKeptSpareBytes, own_bytes_));
+}
+
+bool Space::IsCut(const Extent& extent) const {
+  const auto held = segments_.find(extent.segment_number);
+  return held == segments_.end() ||
+         (!extent.own_segment && extent.offset + extent.capacity > held->second.accounted);
 }
 
 void Space::DropSpares(uint64_t keep_bytes) {

@@ -59,6 +59,8 @@ class Space {
 
   // Takes an extent back that nobody uses or can bring back.
   void Free(const Extent& extent);
+  // Whether another process has cut bytes of the extent off its segment, taking it for free.
+  bool IsCut(const Extent& extent) const;
 
   // Gives the spare segments and the free tails of packed ones back to the file system, as far as
   // nobody has them mapped.

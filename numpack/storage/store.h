@@ -168,6 +168,7 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::Status AcquireLock(absl::Duration wait) ABSL_LOCKS_EXCLUDED(lock_mu_);
   void ReleaseLock() ABSL_LOCKS_EXCLUDED(lock_mu_);
   absl::Status TakeOver(bool clean) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_mu_);
+  absl::Status TakeOverCleanly() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   // Makes the catalogue that of the published state.
   absl::Status Follow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status FollowTo(const SharedState::End& end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

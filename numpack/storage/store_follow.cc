@@ -99,12 +99,23 @@ void Store::ReleaseLock() {
 
 absl::Status Store::TakeOver(bool clean) {
   absl::MutexLock write_lock(&write_mu_);
-  if (!clean) {
+  if (clean) {
+    NUMPACK_RETURN_IF_ERROR(TakeOverCleanly());
+  } else {
     NUMPACK_ASSIGN_OR_RETURN(
         RecoveredState state,
         storage::Recover(*backend_, segments_, shared_->pins(), Reader::kSuccessor));
-    return AdoptRecovered(std::move(state), /*alone=*/false);
+    NUMPACK_RETURN_IF_ERROR(AdoptRecovered(std::move(state), /*alone=*/false));
   }
+  NUMPACK_ASSIGN_OR_RETURN(std::vector<uint64_t> pending, shared_->PendingBarriers());
+  limbo_.SetPending(std::move(pending));
+  // While this process has the lock the others cannot write their barriers: this one does.
+  if (changed_ > covered_) NoteWritten(changed_);
+  return absl::OkStatus();
+}
+
+// The writer before has published all it did.
+absl::Status Store::TakeOverCleanly() {
   std::vector<Effect> effects;
   std::optional<RecoveredState> reread;
   uint64_t log_number = 0;
@@ -142,11 +153,13 @@ absl::Status Store::TakeOver(bool clean) {
   if (const uint64_t changes = shared_->segment_changes(); changes != seen_segment_changes_) {
     NUMPACK_RETURN_IF_ERROR(space_->Refresh());
     seen_segment_changes_ = changes;
+    // What waits here may have been free to another process, and given up.
+    limbo_.Drop([&](Extent& extent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) {
+      if (!space_->IsCut(extent)) return false;
+      space_->Free(extent);
+      return true;
+    });
   }
-  NUMPACK_ASSIGN_OR_RETURN(std::vector<uint64_t> pending, shared_->PendingBarriers());
-  limbo_.SetPending(std::move(pending));
-  // While this process has the lock the others cannot write their barriers: this one does.
-  if (changed_ > covered_) NoteWritten(changed_);
   return absl::OkStatus();
 }
 

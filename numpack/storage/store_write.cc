@@ -73,8 +73,11 @@ void Store::FreeCollected(size_t limit) {
   if (limbo_.waiting().empty()) return;
   SharedState::PinScan scan(*shared_);
   const auto pinned = [&](const Extent& e) { return scan.IsPinned(e.number); };
-  for (const std::shared_ptr<Extent>& extent : limbo_.CollectSome(limit, pinned))
+  for (const std::shared_ptr<Extent>& extent : limbo_.CollectSome(limit, pinned)) {
     space_->Free(*extent);
+    // Its place and its number may have another's bytes by the time that LogKept looks.
+    unlogged_.erase(std::remove(unlogged_.begin(), unlogged_.end(), extent), unlogged_.end());
+  }
 }
 
 uint64_t Store::NextOrdinal() {
