@@ -1,0 +1,256 @@
+// Processes that change and read one store are killed at random moments; whoever is left, and
+// whoever opens the store next, has to find every commit that was acknowledged, and nothing half
+// done.
+//
+//   bazel run //tests/crash:kill_loop -- --rounds=2000 --seed=7 --processes=3
+//
+// A round kills one process, some of them, or all; a process of its own then looks at the whole
+// store. As a test it makes a few rounds. The moments of the kills are not reproducible, what the
+// processes do is. A store that failed is kept, and its directory named.
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>  // NOLINT(build/c++17): tests only
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "numpack/base/status_macros.h"
+#include "numpack/numpack.h"
+#include "tests/crash/actor.h"
+#include "tests/crash/contents.h"
+#include "tests/crash/ledger.h"
+
+extern char** environ;
+
+ABSL_FLAG(int, rounds, 25, "How many times to kill.");
+ABSL_FLAG(uint64_t, seed, 1, "What the processes do, and in which order they die.");
+ABSL_FLAG(int, processes, 3, "How many processes use the store at a time.");
+ABSL_FLAG(int, max_life_ms, 60, "How long a round lasts at most before somebody is killed.");
+ABSL_FLAG(std::string, dir, "", "Where to keep the store; a new directory by default.");
+// What the driver starts: not for people.
+ABSL_FLAG(std::string, role, "driver", "driver, worker or verifier.");
+ABSL_FLAG(bool, alone, false, "Of a verifier: nobody else has the store open.");
+
+namespace numpack::crash {
+namespace {
+
+std::string StorePath(const std::string& dir) { return dir + "/store"; }
+std::string LedgerPath(const std::string& dir) { return dir + "/ledger"; }
+
+absl::Status Work(const std::string& dir, uint64_t seed) {
+  NUMPACK_ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, Ledger::Open(LedgerPath(dir)));
+  Random random(seed);
+  ActorOptions options;
+  options.seed = random();
+  options.percent_reads = Below(random, 3) == 0 ? 90 : 40;
+  // Everything happens often in a short life.
+  options.store.sync_delay = absl::Milliseconds(static_cast<int64_t>(Below(random, 20)));
+  if (Below(random, 6) == 0) options.store.durability = Durability::kFull;
+  Actor actor(StorePath(dir), *ledger, options);
+  const uint64_t steps = 1 + Below(random, 3000);
+  for (uint64_t i = 0; i < steps; ++i) NUMPACK_RETURN_IF_ERROR(actor.Step());
+  NUMPACK_RETURN_IF_ERROR(actor.CheckHeldViews());
+  return actor.Close();
+}
+
+// What the store takes on disk must not grow with the number of deaths.
+absl::Status CheckSize(const std::string& dir) {
+  constexpr uintmax_t kMost = uintmax_t{64} << 20;
+  uintmax_t bytes = 0;
+  for (const auto& file : std::filesystem::directory_iterator(StorePath(dir))) {
+    std::error_code gone;
+    const uintmax_t size = file.file_size(gone);
+    if (!gone) bytes += size;
+  }
+  if (bytes <= kMost) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the store has grown to ", bytes, " bytes, though its arrays have not"));
+}
+
+absl::Status Verify(const std::string& dir, bool alone) {
+  NUMPACK_ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, Ledger::Open(LedgerPath(dir)));
+  Actor actor(StorePath(dir), *ledger, ActorOptions());
+  NUMPACK_RETURN_IF_ERROR(actor.CheckAll());
+  NUMPACK_RETURN_IF_ERROR(actor.Close());
+  return alone ? CheckSize(dir) : absl::OkStatus();
+}
+
+// Starts and kills the others.
+class Driver {
+ public:
+  Driver(std::string program, std::string dir)
+      : program_(std::move(program)), dir_(std::move(dir)), random_(absl::GetFlag(FLAGS_seed)) {}
+  ~Driver() { KillAll(); }
+
+  absl::Status Run(int rounds) {
+    for (int round = 1; round <= rounds; ++round) {
+      if (absl::Status status = Round(); !status.ok()) {
+        return absl::Status(status.code(), absl::StrCat("round ", round, ": ", status.message()));
+      }
+      if (rounds >= 100 && round % (rounds / 10) == 0) Report(round);
+    }
+    KillAll();
+    NUMPACK_RETURN_IF_ERROR(RunVerifier(/*alone=*/true));
+    Report(rounds);
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::StatusOr<pid_t> Start(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {program_, absl::StrCat("--dir=", dir_)});
+    std::vector<char*> pointers;
+    for (std::string& argument : arguments) pointers.push_back(argument.data());
+    pointers.push_back(nullptr);
+    pid_t process = 0;
+    const int error =
+        posix_spawn(&process, program_.c_str(), nullptr, nullptr, pointers.data(), environ);
+    if (error == 0) return process;
+    return absl::InternalError(absl::StrCat("cannot start ", program_, ": ", strerror(error)));
+  }
+
+  // How a process ended: an error unless by itself and well.
+  static absl::Status Judge(absl::string_view who, int status) {
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
+    return absl::DataLossError(
+        absl::StrCat("a ", who, WIFEXITED(status) ? " found a fault" : " was ended by signal ",
+                     WIFEXITED(status) ? "" : absl::StrCat(WTERMSIG(status))));
+  }
+
+  absl::Status RunVerifier(bool alone) {
+    NUMPACK_ASSIGN_OR_RETURN(
+        const pid_t process,
+        Start({"--role=verifier", absl::StrCat("--alone=", alone ? "true" : "false")}));
+    int status = 0;
+    waitpid(process, &status, 0);
+    return Judge("verifier", status);
+  }
+
+  // Takes note of workers that have ended by themselves.
+  absl::Status Reap() {
+    for (auto it = workers_.begin(); it != workers_.end();) {
+      int status = 0;
+      if (waitpid(*it, &status, WNOHANG) != *it) {
+        ++it;
+        continue;
+      }
+      it = workers_.erase(it);
+      ++ended_;
+      NUMPACK_RETURN_IF_ERROR(Judge("worker", status));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Kill(size_t count) {
+    NUMPACK_RETURN_IF_ERROR(Reap());
+    std::shuffle(workers_.begin(), workers_.end(), random_);
+    count = std::min(count, workers_.size());
+    const std::vector<pid_t> chosen(workers_.end() - static_cast<ptrdiff_t>(count), workers_.end());
+    workers_.resize(workers_.size() - count);
+    for (const pid_t process : chosen) kill(process, SIGKILL);
+    absl::Status result;
+    for (const pid_t process : chosen) {
+      int status = 0;
+      waitpid(process, &status, 0);
+      const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+      if (killed) ++killed_;
+      // It may have ended just before, well or not.
+      if (!killed) result.Update(Judge("worker", status));
+    }
+    return result;
+  }
+
+  void KillAll() { Kill(workers_.size()).IgnoreError(); }
+
+  absl::Status Round() {
+    const auto processes = static_cast<size_t>(absl::GetFlag(FLAGS_processes));
+    while (workers_.size() < processes) {
+      NUMPACK_ASSIGN_OR_RETURN(const pid_t worker,
+                               Start({"--role=worker", absl::StrCat("--seed=", random_() >> 1)}));
+      workers_.push_back(worker);
+    }
+    const auto life = static_cast<uint64_t>(absl::GetFlag(FLAGS_max_life_ms)) * 1000;
+    absl::SleepFor(absl::Microseconds(static_cast<int64_t>(Below(random_, life))));
+    const bool all = Below(random_, 3) == 0;
+    NUMPACK_RETURN_IF_ERROR(Kill(all ? processes : 1 + Below(random_, processes)));
+    return RunVerifier(workers_.empty());
+  }
+
+  void Report(int rounds) {
+    const auto ledger = Ledger::Open(LedgerPath(dir_));
+    if (!ledger.ok()) return;
+    std::printf("%d rounds: %d processes killed, %d ended, %llu commits, %llu verified reads\n",
+                rounds, killed_, ended_,
+                static_cast<unsigned long long>((*ledger)->commits().load()),
+                static_cast<unsigned long long>((*ledger)->reads().load()));
+    std::fflush(stdout);
+  }
+
+  const std::string program_;
+  const std::string dir_;
+  Random random_;
+  std::vector<pid_t> workers_;
+  int killed_ = 0;
+  int ended_ = 0;
+};
+
+absl::Status Drive(const std::string& program) {
+  std::string dir = absl::GetFlag(FLAGS_dir);
+  if (dir.empty()) {
+    const char* const temp = std::getenv("TEST_TMPDIR");
+    dir = absl::StrCat(temp != nullptr ? temp : "/tmp", "/kill_loop_XXXXXX");
+    if (mkdtemp(dir.data()) == nullptr)
+      return absl::InternalError(absl::StrCat("cannot make ", dir, ": ", strerror(errno)));
+  }
+  absl::Status status;
+  {
+    Driver driver(program, dir);
+    status = driver.Run(absl::GetFlag(FLAGS_rounds));
+  }
+  std::error_code ignored;
+  if (status.ok()) {
+    std::filesystem::remove_all(dir, ignored);
+    return status;
+  }
+  return absl::Status(status.code(), absl::StrCat(status.message(), "; seed ",
+                                                  absl::GetFlag(FLAGS_seed), ", kept in ", dir));
+}
+
+absl::Status Run(const std::string& program) {
+  const std::string role = absl::GetFlag(FLAGS_role);
+  if (role == "driver") return Drive(program);
+  alarm(120);  // no step takes so long: a process that hangs is a bug found
+  const std::string dir = absl::GetFlag(FLAGS_dir);
+  if (role == "worker") return Work(dir, absl::GetFlag(FLAGS_seed));
+  return Verify(dir, absl::GetFlag(FLAGS_alone));
+}
+
+}  // namespace
+}  // namespace numpack::crash
+
+int main(int argc, char** argv) {
+  absl::ParseCommandLine(argc, argv);
+  const absl::Status status = numpack::crash::Run(argv[0]);
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "%d %s: %s\n", static_cast<int>(getpid()), absl::GetFlag(FLAGS_role).c_str(),
+               status.ToString().c_str());
+  return 1;
+}
