@@ -244,13 +244,14 @@ absl::Status Actor::ChangeAppended(Transaction& transaction, uint64_t array) {
 }
 
 absl::Status Actor::ChangeEdited(Transaction& transaction, uint64_t array) {
-  NUMPACK_ASSIGN_OR_RETURN(const Found found, LookLocked(transaction, array));
+  NUMPACK_ASSIGN_OR_RETURN(Found found, LookLocked(transaction, array));
   const std::string& name = Arrays()[array].name;
   const uint64_t stamp = ledger_.NextStamp(array);
   Rows rows;
   if (found.view.has_value()) {
     const absl::Span<const uint64_t> words = WordsOf(*found.view);
     rows.assign(words.begin(), words.end());
+    found.view.reset();  // rows that nobody looks at can be replaced where they lie
   }
   const int64_t count = static_cast<int64_t>(rows.size()) / kRowWords;
   if (count < 8 || Random(10) == 0) {
@@ -280,9 +281,14 @@ absl::Status Actor::ChangeEdited(Transaction& transaction, uint64_t array) {
   }
   SealEdited(array, stamp, rows);
   written.insert(written.begin(), rows.begin(), rows.begin() + kRowWords);
-  NUMPACK_RETURN_IF_ERROR(transaction.ReplaceRows(name, changed, ViewOf(written)));
   Note(array, stamp);
-  return absl::OkStatus();
+  // Where nothing else was done yet, that may be a commit of its own.
+  if (changed.size() > 1) {
+    NUMPACK_ASSIGN_OR_RETURN(const bool done,
+                             transaction.RewriteRows(name, changed, ViewOf(written)));
+    if (done) return absl::OkStatus();
+  }
+  return transaction.ReplaceRows(name, changed, ViewOf(written));
 }
 
 absl::Status Actor::SaveGroup() {
