@@ -58,6 +58,14 @@ absl::Status NumPack::Abandon(const std::string& path) {
   return absl::OkStatus();
 }
 
+absl::Status NumPack::ExportV1(const std::string& path, const ExportV1Options& options) {
+  if (!is_open())
+    return absl::FailedPreconditionError("the store is not opened or has been closed");
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> target,
+                           OpenNativeBackend(path, /*create_directory=*/true));
+  return numpack::ExportV1(*this, *target, options);
+}
+
 NumPack::NumPack(ArrayStore store)
     : ArrayStore(std::move(store)), modes_(std::make_unique<Modes>()) {}
 NumPack::NumPack(NumPack&&) noexcept = default;

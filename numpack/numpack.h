@@ -24,13 +24,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "numpack/backends/backend.h"      // IWYU pragma: export
-#include "numpack/base/mode_error.h"       // IWYU pragma: export
-#include "numpack/batch/batch.h"           // IWYU pragma: export
-#include "numpack/batch/recommend_mode.h"  // IWYU pragma: export
-#include "numpack/batch/writable_batch.h"  // IWYU pragma: export
-#include "numpack/core/array_store.h"      // IWYU pragma: export
-#include "numpack/kernels/in_place.h"      // IWYU pragma: export
+#include "numpack/backends/backend.h"       // IWYU pragma: export
+#include "numpack/base/mode_error.h"        // IWYU pragma: export
+#include "numpack/batch/batch.h"            // IWYU pragma: export
+#include "numpack/batch/recommend_mode.h"   // IWYU pragma: export
+#include "numpack/batch/writable_batch.h"   // IWYU pragma: export
+#include "numpack/core/array_store.h"       // IWYU pragma: export
+#include "numpack/core/legacy_v1_export.h"  // IWYU pragma: export
+#include "numpack/kernels/in_place.h"       // IWYU pragma: export
 
 namespace numpack {
 
@@ -48,6 +49,10 @@ class NumPack : public ArrayStore {
   // from now on, so that the directory can be removed or replaced without one of them writing to
   // it. OK when there is none.
   static absl::Status Abandon(const std::string& path);
+
+  // Writes all arrays into the directory `path`, which is made when absent and must be empty, in a
+  // form that NumPack 0.7 opens. Errors: core/legacy_v1_export.h.
+  absl::Status ExportV1(const std::string& path, const ExportV1Options& options = {});
 
   NumPack(NumPack&&) noexcept;
   NumPack& operator=(NumPack&&) noexcept;

@@ -496,6 +496,22 @@ TEST_P(NumPackTest, LogIsChangedWhenItHasGrown) {
   EXPECT_EQ(ToVector(store_->Load<float>("a49")), values);
 }
 
+TEST_P(NumPackTest, ExportsToADirectoryOfNumPack07AndOpensIt) {
+  if (GetParam() == Place::kMemory) GTEST_SKIP() << "exports go to files";
+  const std::string exported = path_ + "_v1";
+  std::vector<float> values = Iota(6);
+  ASSERT_OK(store_->Save("a", MakeView(values, {2, 3})));
+  ASSERT_OK(store_->ExportV1(exported));
+  EXPECT_EQ(store_->ExportV1(exported).code(), absl::StatusCode::kFailedPrecondition);
+  auto again = NumPack::Open(exported);
+  ASSERT_OK(again.status());
+  EXPECT_EQ(ToVector(again->Load<float>("a")), values);
+  ASSERT_OK(again->Append("a", MakeView(values, {2, 3})));
+  EXPECT_EQ(again->Info("a")->shape, (Shape{4, 3}));
+  ASSERT_OK(store_->Close());
+  EXPECT_EQ(store_->ExportV1(exported).code(), absl::StatusCode::kFailedPrecondition);
+}
+
 INSTANTIATE_TEST_SUITE_P(Memory, NumPackTest, testing::Values(Place::kMemory));
 #if !defined(_WIN32)
 INSTANTIATE_TEST_SUITE_P(Files, NumPackTest, testing::Values(Place::kFiles));

@@ -1,38 +1,30 @@
 #include "numpack/core/array_store.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/core/array_metadata.h"
+#include "numpack/core/legacy_v1.h"
+#include "numpack/core/legacy_v1_import.h"
 
 namespace numpack {
 namespace {
 
-// A directory of NumPack 0.7 must not be taken for an empty one: its arrays would seem lost.
-absl::Status RefuseLegacy(Backend& backend) {
+// A damaged directory of NumPack 0.7 is refused before the store puts its lock file into it.
+absl::Status CheckLegacy(Backend& backend) {
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> files, backend.List());
-  bool legacy = false;
-  for (const std::string& name : files) {
-    if (absl::StartsWith(name, "log.")) return absl::OkStatus();
-    legacy = legacy || name == "metadata.npkm";
-  }
-  if (!legacy) return absl::OkStatus();
-  return absl::UnimplementedError(absl::StrCat(
-      backend.Describe(),
-      " was written by NumPack 0.7 (metadata.npkm), which this version cannot open yet; nothing "
-      "was changed"));
+  if (!IsLegacyDirectory(files)) return absl::OkStatus();
+  const absl::Status status = LegacyDataFiles(backend).status();
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;  // another process adopts it
 }
 
 }  // namespace
 
 absl::StatusOr<ArrayStore> ArrayStore::Open(std::shared_ptr<Backend> backend,
                                             const StoreOptions& options) {
-  NUMPACK_RETURN_IF_ERROR(RefuseLegacy(*backend));
+  NUMPACK_RETURN_IF_ERROR(CheckLegacy(*backend));
   NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<storage::Store> store,
-                           storage::Store::Open(std::move(backend), options));
+                           storage::Store::Open(std::move(backend), options, LegacyImport()));
   return ArrayStore(std::move(store));
 }
 

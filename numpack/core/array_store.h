@@ -42,9 +42,10 @@ struct NamedView {
 
 class ArrayStore {
  public:
-  // Opens the store in the backend's directory, or makes an empty one.
-  // DataLoss: there is one, and it does not check out (nothing is changed then). Unavailable:
-  // another process has it open; the message names that process.
+  // Opens the store in the backend's directory, or makes an empty one. A directory of NumPack 0.7
+  // is read as it is; the first change makes a store of it (docs/format.md). DataLoss: there is
+  // one, and it does not check out (nothing is changed then). Unavailable: another process has it
+  // open; the message names that process.
   static absl::StatusOr<ArrayStore> Open(std::shared_ptr<Backend> backend,
                                          const StoreOptions& options = {});
 

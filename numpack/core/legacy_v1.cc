@@ -43,11 +43,13 @@ class DirectoryReader {
  public:
   explicit DirectoryReader(Backend& backend) : backend_(backend) {}
 
+  absl::StatusOr<std::vector<ArrayRecord>> ReadMetadata() {
+    NUMPACK_ASSIGN_OR_RETURN(const std::string bytes, ReadWhole(kMetadataFile));
+    return legacy_v1::ParseMetadata(bytes, Path(kMetadataFile));
+  }
+
   absl::StatusOr<std::vector<LegacyArray>> Read() {
-    NUMPACK_ASSIGN_OR_RETURN(std::string bytes, ReadWhole(kMetadataFile));
-    NUMPACK_ASSIGN_OR_RETURN(std::vector<ArrayRecord> records,
-                             legacy_v1::ParseMetadata(bytes, Path(kMetadataFile)));
-    bytes = std::string();  // it may be large, and is not needed any more
+    NUMPACK_ASSIGN_OR_RETURN(std::vector<ArrayRecord> records, ReadMetadata());
     std::vector<LegacyArray> arrays;
     arrays.reserve(records.size());
     for (ArrayRecord& record : records) {
@@ -253,6 +255,18 @@ bool IsLegacyDirectory(absl::Span<const std::string> files) {
 
 absl::StatusOr<std::vector<LegacyArray>> ReadLegacyDirectory(Backend& backend) {
   return DirectoryReader(backend).Read();
+}
+
+absl::StatusOr<std::vector<std::string>> LegacyDataFiles(Backend& backend) {
+  NUMPACK_ASSIGN_OR_RETURN(std::vector<ArrayRecord> records,
+                           DirectoryReader(backend).ReadMetadata());
+  std::vector<std::string> files;
+  files.reserve(records.size());
+  for (ArrayRecord& record : records) {
+    const bool in_parts = absl::EndsWith(record.data_file, kManifestSuffix);
+    files.push_back(in_parts ? std::string() : std::move(record.data_file));
+  }
+  return files;
 }
 
 absl::Status ReadLegacyArray(Backend& backend, const LegacyArray& array,

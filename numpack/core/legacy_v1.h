@@ -56,6 +56,11 @@ bool IsLegacyDirectory(absl::Span<const std::string> files);
 // arrays and for a backend without foreign_files.
 absl::StatusOr<std::vector<LegacyArray>> ReadLegacyDirectory(Backend& backend);
 
+// The data file of each array, or an empty name for one that is in parts, in the same order.
+// Nothing but metadata.npkm is looked at, so the files may be missing and their names mean
+// anything.
+absl::StatusOr<std::vector<std::string>> LegacyDataFiles(Backend& backend);
+
 // Hands the elements of an array, without deleted rows, to `sink` piece by piece, none longer than
 // 1 MiB. Stops at the first error and returns it.
 absl::Status ReadLegacyArray(Backend& backend, const LegacyArray& array,

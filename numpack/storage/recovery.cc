@@ -237,6 +237,19 @@ absl::StatusOr<RecoveredState> Recover(Backend& backend, SegmentTable& segments,
   return absl::NotFoundError(absl::StrCat("no store in ", backend.Describe()));
 }
 
+absl::StatusOr<bool> HasCompleteLog(Backend& backend) {
+  NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> files, backend.List());
+  for (const std::string& name : files) {
+    if (!CommitLog::ParseFileName(name).has_value()) continue;
+    NUMPACK_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                             backend.Open(name, OpenMode::kReadOnly));
+    NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+    NUMPACK_ASSIGN_OR_RETURN(const ParsedLog log, ParseLog(*file, {}, size));
+    if (IsComplete(log) || SealFollows(log.bytes, log.stop.offset)) return true;
+  }
+  return false;
+}
+
 absl::StatusOr<RecoveredState> ReadPublished(Backend& backend, SegmentTable& segments,
                                              const std::shared_ptr<PinCounters>& pins,
                                              uint64_t log_number, uint64_t tail) {

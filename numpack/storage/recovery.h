@@ -64,6 +64,10 @@ enum class Reader {
 absl::StatusOr<RecoveredState> Recover(Backend& backend, SegmentTable& segments,
                                        const std::shared_ptr<PinCounters>& pins, Reader reader);
 
+// Whether some log in `backend` is complete, or was: everything that makes up a store is there, or
+// its loss is damage.
+absl::StatusOr<bool> HasCompleteLog(Backend& backend);
+
 // Reads the first `tail` bytes of a log that a living process has published, and takes everything
 // that waits in limbo for pinned. May fail when others publish meanwhile: look again.
 absl::StatusOr<RecoveredState> ReadPublished(Backend& backend, SegmentTable& segments,

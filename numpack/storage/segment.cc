@@ -14,9 +14,13 @@ std::string Segment::FileName(uint32_t number) { return absl::StrCat("segment.",
 absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(Backend& backend, uint32_t number,
                                                        OpenMode mode) {
   NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file, backend.Open(FileName(number), mode));
+  return Take(number, std::move(file), backend.capabilities().mappings);
+}
+
+absl::StatusOr<std::shared_ptr<Segment>> Segment::Take(uint32_t number, std::shared_ptr<File> file,
+                                                       bool mappings) {
   NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  return std::shared_ptr<Segment>(
-      new Segment(number, std::move(file), size, backend.capabilities().mappings));
+  return std::shared_ptr<Segment>(new Segment(number, std::move(file), size, mappings));
 }
 
 absl::Status Segment::RefreshSize() {

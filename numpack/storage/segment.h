@@ -37,6 +37,10 @@ class Segment {
   static absl::StatusOr<std::shared_ptr<Segment>> Open(Backend& backend, uint32_t number,
                                                        OpenMode mode);
 
+  // A file that somebody else has opened, as a segment. `mappings`: whether it can be mapped.
+  static absl::StatusOr<std::shared_ptr<Segment>> Take(uint32_t number, std::shared_ptr<File> file,
+                                                       bool mappings);
+
   uint32_t number() const { return number_; }
   uint64_t size() const { return size_.load(std::memory_order_relaxed); }
 
@@ -63,13 +67,13 @@ class Segment {
   absl::Status Sync();
 
  private:
-  Segment(uint32_t number, std::unique_ptr<File> file, uint64_t size, bool mappings)
+  Segment(uint32_t number, std::shared_ptr<File> file, uint64_t size, bool mappings)
       : number_(number), mappings_(mappings), file_(std::move(file)), size_(size) {}
   absl::StatusOr<std::shared_ptr<const MappedRegion>> Mapping(uint64_t end);
 
   const uint32_t number_;
   const bool mappings_;
-  const std::unique_ptr<File> file_;
+  const std::shared_ptr<File> file_;
   std::atomic<uint64_t> size_;
   std::atomic<bool> dirty_{false};
 

@@ -22,6 +22,11 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentTable::Open(uint32_t number) {
   return segment;
 }
 
+void SegmentTable::Insert(const std::shared_ptr<Segment>& segment) {
+  absl::MutexLock lock(&mu_);
+  segments_[segment->number()] = segment;
+}
+
 absl::StatusOr<std::shared_ptr<Segment>> SegmentTable::Create(uint32_t number) {
   absl::MutexLock lock(&mu_);
   NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment,

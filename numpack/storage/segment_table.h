@@ -23,6 +23,8 @@ class SegmentTable {
 
   // NotFound when there is no such file.
   absl::StatusOr<std::shared_ptr<Segment>> Open(uint32_t number);
+  // Takes note of one that was opened under another name.
+  void Insert(const std::shared_ptr<Segment>& segment);
   // Makes the file; AlreadyExists.
   absl::StatusOr<std::shared_ptr<Segment>> Create(uint32_t number);
 

@@ -58,8 +58,10 @@ std::shared_ptr<Slot> FindSlot(const std::string& identity) {
 
 }  // namespace
 
-Store::Store(std::shared_ptr<Backend> backend, const StoreOptions& options)
+Store::Store(std::shared_ptr<Backend> backend, const StoreOptions& options,
+             std::shared_ptr<const ImportSource> import)
     : backend_(std::move(backend)),
+      import_(std::move(import)),
       lock_wait_(options.lock_wait),
       durability_(options.durability),
       segments_(backend_) {
@@ -93,7 +95,8 @@ void Store::AfterFork(void (SharedState::*finish)()) {
 }
 
 absl::StatusOr<std::shared_ptr<Store>> Store::Open(std::shared_ptr<Backend> backend,
-                                                   const StoreOptions& options) {
+                                                   const StoreOptions& options,
+                                                   std::shared_ptr<const ImportSource> import) {
   if (options.durability == Durability::kFull && !backend->capabilities().durable_sync) {
     return absl::FailedPreconditionError(absl::StrCat(
         backend->Describe(), " cannot make commits durable: use Durability::kRelaxed or kNone"));
@@ -106,7 +109,7 @@ absl::StatusOr<std::shared_ptr<Store>> Store::Open(std::shared_ptr<Backend> back
     NUMPACK_RETURN_IF_ERROR(live->AddHandle());
     return live;
   }
-  std::shared_ptr<Store> store(new Store(std::move(backend), options));
+  std::shared_ptr<Store> store(new Store(std::move(backend), options, std::move(import)));
   NUMPACK_RETURN_IF_ERROR(store->Start(options.create));
   NUMPACK_RETURN_IF_ERROR(store->AddHandle());
   slot->store = store;
@@ -139,6 +142,8 @@ absl::Status Store::Start(bool create) {
   if (shared_->first()) {
     NUMPACK_RETURN_IF_ERROR(Recover(create));
   } else {
+    if (shared_->generation() != 0 && shared_->published_end(0).log_number == 0)
+      NUMPACK_RETURN_IF_ERROR(JoinImport());
     absl::MutexLock lock(&mu_);
     NUMPACK_RETURN_IF_ERROR(Follow());
   }
@@ -158,6 +163,13 @@ absl::Status Store::Start(bool create) {
 absl::Status Store::Recover(bool create) {
   NUMPACK_RETURN_IF_ERROR(shared_->LockWriter(lock_wait_).status());
   absl::MutexLock write_lock(&write_mu_);
+  NUMPACK_ASSIGN_OR_RETURN(const bool import, IsImport());
+  if (import) {
+    NUMPACK_RETURN_IF_ERROR(ReadImport());
+    PublishImport();
+    shared_->UnlockWriter(/*clean=*/true);
+    return absl::OkStatus();
+  }
   auto recovered = storage::Recover(*backend_, segments_, shared_->pins(), Reader::kFirst);
   if (absl::IsNotFound(recovered.status())) {
     NUMPACK_RETURN_IF_ERROR(CheckNothingIsLost());

@@ -23,8 +23,7 @@
 //
 // Files: store.cc opening, closing, reading; store_follow.cc other processes; store_write.cc turns
 // and commits; store_flush.cc durability; store_in_place.cc in-place changes; store_rewrite.cc
-// rewritten rows; store_space.cc
-// statistics.
+// rewritten rows; store_space.cc statistics; store_import.cc directories of other programs.
 #ifndef NUMPACK_STORAGE_STORE_H_
 #define NUMPACK_STORAGE_STORE_H_
 
@@ -47,6 +46,7 @@
 #include "numpack/storage/background_sync.h"
 #include "numpack/storage/catalogue.h"
 #include "numpack/storage/commit_log.h"
+#include "numpack/storage/import.h"
 #include "numpack/storage/limbo.h"
 #include "numpack/storage/log_payload.h"
 #include "numpack/storage/options.h"
@@ -94,8 +94,10 @@ class Store : public std::enable_shared_from_this<Store> {
   // A handle on the store in the backend's directory; handles of one process on one directory share
   // the Store. Each is ended by one CloseHandle. The strongest durability asked for so far is in
   // force.
-  static absl::StatusOr<std::shared_ptr<Store>> Open(std::shared_ptr<Backend> backend,
-                                                     const StoreOptions& options);
+  // `import`, if given, makes a store of a directory of another program's: see import.h.
+  static absl::StatusOr<std::shared_ptr<Store>> Open(
+      std::shared_ptr<Backend> backend, const StoreOptions& options,
+      std::shared_ptr<const ImportSource> import = nullptr);
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
   ~Store();
@@ -146,7 +148,8 @@ class Store : public std::enable_shared_from_this<Store> {
   friend class Transaction;
   friend class PendingExtent;
 
-  Store(std::shared_ptr<Backend> backend, const StoreOptions& options);
+  Store(std::shared_ptr<Backend> backend, const StoreOptions& options,
+        std::shared_ptr<const ImportSource> import);
   absl::Status Start(bool create);
   absl::Status Recover(bool create);
   absl::Status CheckNothingIsLost();
@@ -181,6 +184,19 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::Status AdoptRecovered(RecoveredState state, bool alone)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status LogKept() ABSL_LOCKS_EXCLUDED(write_mu_);
+
+  // Another program's directory: store_import.cc.
+  absl::StatusOr<bool> IsImport();
+  absl::Status ReadImport() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status JoinImport() ABSL_LOCKS_EXCLUDED(mu_);
+  void PublishImport();
+  // Whether the state is still what the source read. Never true again once it was false.
+  bool IsUnadopted() const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status AdoptImport() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status TryAdoptImport(const Catalogue& before) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<Catalogue> CopyWhatCannotStay(const Catalogue& before)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
 
   // For Transaction.
   absl::Status TakeTurn();
@@ -234,6 +250,7 @@ class Store : public std::enable_shared_from_this<Store> {
   void FreeCollected(size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
 
   const std::shared_ptr<Backend> backend_;
+  const std::shared_ptr<const ImportSource> import_;  // null: none
   const absl::Duration lock_wait_;
   const uint32_t fork_count_ = ForkCount();  // of the process that opened the store
   std::atomic<Durability> durability_;

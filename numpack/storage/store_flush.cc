@@ -20,6 +20,7 @@ absl::Status Store::Flush() { return Flush(lock_wait_); }
 
 absl::Status Store::Flush(absl::Duration lock_wait) {
   NUMPACK_RETURN_IF_ERROR(CheckWritable());
+  if (IsUnadopted()) return absl::OkStatus();  // nothing of it is ours to make durable
   absl::MutexLock flush_lock(&flush_mu_);
   return FlushLocked(lock_wait);
 }

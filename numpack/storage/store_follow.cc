@@ -99,7 +99,17 @@ void Store::ReleaseLock() {
 
 absl::Status Store::TakeOver(bool clean) {
   absl::MutexLock write_lock(&write_mu_);
-  if (clean) {
+  if (IsUnadopted()) {
+    absl::MutexLock lock(&mu_);
+    NUMPACK_RETURN_IF_ERROR(Follow());
+  }
+  const bool unadopted = IsUnadopted();
+  if (unadopted) {
+    NUMPACK_ASSIGN_OR_RETURN(const bool import, IsImport());
+    if (import) return AdoptImport();
+    // Whoever adopted it last got as far as the log, and no further.
+  }
+  if (clean && !unadopted) {
     NUMPACK_RETURN_IF_ERROR(TakeOverCleanly());
   } else {
     NUMPACK_ASSIGN_OR_RETURN(
