@@ -60,7 +60,9 @@ absl::StatusOr<AnyArray> WritableBatchState::Load(absl::string_view name) {
   NUMPACK_RETURN_IF_ERROR(CheckActive());
   if (const auto it = loaded_.find(name); it != loaded_.end()) return it->second.array;
   // Looked at first: what is not an array of ours must not be opened for writing.
-  NUMPACK_RETURN_IF_ERROR(store_.Info(name).status());
+  NUMPACK_ASSIGN_OR_RETURN(const ArrayInfo before, store_.Info(name));
+  // A view needs the rows in one piece.
+  if (before.dropped != nullptr) NUMPACK_RETURN_IF_ERROR(store_.Compact(name));
   absl::StatusOr<storage::InPlaceMapping> begun = store_.storage()->BeginInPlace(name);
   // The handle was good a moment ago: somebody else has the array open.
   if (!begun.ok()) return AsModeError(begun.status());
@@ -68,7 +70,10 @@ absl::StatusOr<AnyArray> WritableBatchState::Load(absl::string_view name) {
   Loaded loaded;
   loaded.metadata = mapping.bytes.metadata();
   // Looked at again: another writer may have come between and changed the shape.
-  const absl::StatusOr<ArrayInfo> info = InfoOf(name, mapping.bytes);
+  absl::StatusOr<ArrayInfo> info = InfoOf(name, mapping.bytes);
+  if (info.ok() && info->dropped != nullptr)
+    info = absl::UnavailableError(
+        absl::StrCat("array '", name, "' was changed meanwhile: load again"));
   if (!info.ok()) {
     store_.storage()->EndInPlace({{std::string(name), loaded.metadata}}).IgnoreError();
     return info.status();

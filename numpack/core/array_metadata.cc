@@ -2,18 +2,22 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "numpack/base/checked_math.h"
 #include "numpack/base/codec.h"
 #include "numpack/base/status_macros.h"
+#include "numpack/core/dropped_rows.h"
 
 namespace numpack {
 namespace {
 
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kHasDroppedRows = 1;  // in the flags
 
 }  // namespace
 
@@ -23,9 +27,10 @@ std::string EncodeMetadata(const ArrayInfo& info) {
   out.U8(kVersion);
   out.U8(static_cast<uint8_t>(info.dtype));
   out.U8(static_cast<uint8_t>(info.shape.size()));
-  out.U8(0);  // reserved
+  out.U8(info.dropped == nullptr ? 0 : kHasDroppedRows);
   out.U64(static_cast<uint64_t>(info.modified_us));
   for (const int64_t axis : info.shape) out.U64(static_cast<uint64_t>(axis));
+  if (info.dropped != nullptr) info.dropped->Encode(out);
   return bytes;
 }
 
@@ -34,17 +39,21 @@ absl::StatusOr<ArrayInfo> DecodeMetadata(absl::string_view bytes) {
   const uint8_t version = in.U8();
   const uint8_t dtype = in.U8();
   const uint8_t rank = in.U8();
-  const uint8_t reserved = in.U8();
+  const uint8_t flags = in.U8();
   ArrayInfo info;
   info.modified_us = static_cast<int64_t>(in.U64());
-  if (in.failed() || reserved != 0 || in.remaining() != size_t{8} * rank) {
+  if (in.failed() || in.remaining() < size_t{8} * rank)
     return absl::DataLossError("malformed array metadata");
-  }
-  if (version != kVersion) {
+  if (version != kVersion || (flags & ~kHasDroppedRows) != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("array metadata of version ", version, ": the store needs a newer NumPack"));
   }
   for (int i = 0; i < rank; ++i) info.shape.push_back(static_cast<int64_t>(in.U64()));
+  if ((flags & kHasDroppedRows) != 0) {
+    if (rank == 0) return absl::DataLossError("a 0-d array without some of its rows");
+    NUMPACK_ASSIGN_OR_RETURN(info.dropped, DroppedRows::Decode(in));
+  }
+  if (in.failed() || in.remaining() != 0) return absl::DataLossError("malformed array metadata");
   const absl::StatusOr<DType> known = DTypeFromCode(dtype);
   if (!known.ok()) return absl::DataLossError(known.status().message());
   info.dtype = *known;
@@ -56,13 +65,28 @@ absl::StatusOr<ArrayInfo> DecodeMetadata(absl::string_view bytes) {
 
 absl::StatusOr<ArrayInfo> InfoOf(absl::string_view name, const storage::PinnedBytes& bytes) {
   NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, DecodeMetadata(bytes.metadata()));
-  if (static_cast<uint64_t>(info.nbytes) != bytes.length()) {
-    return absl::DataLossError(absl::StrCat("array '", name, "' of shape ", ShapeString(info.shape),
-                                            " and dtype ", DTypeName(info.dtype), " should have ",
-                                            info.nbytes, " bytes, but ", bytes.length(),
-                                            " are stored"));
+  const std::optional<int64_t> stored = StoredBytes(info);
+  if (!stored.has_value() || static_cast<uint64_t>(*stored) != bytes.length()) {
+    return absl::DataLossError(absl::StrCat(
+        "array '", name, "' of shape ", ShapeString(info.shape), " and dtype ",
+        DTypeName(info.dtype), " does not have the ", bytes.length(), " bytes that are stored"));
   }
   return info;
+}
+
+std::optional<int64_t> StoredBytes(const ArrayInfo& info) {
+  if (info.dropped == nullptr) return info.nbytes;
+  Shape stored = info.shape;
+  const std::optional<uint64_t> rows =
+      CheckedAdd(static_cast<uint64_t>(stored[0]), static_cast<uint64_t>(info.dropped->count()));
+  if (!rows.has_value() || *rows > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()) ||
+      static_cast<uint64_t>(info.dropped->stored_end()) > *rows) {
+    return std::nullopt;
+  }
+  stored[0] = static_cast<int64_t>(*rows);
+  const absl::StatusOr<int64_t> elements = CountElements(stored, info.dtype);
+  if (!elements.ok()) return std::nullopt;
+  return *elements * static_cast<int64_t>(ItemSize(info.dtype));
 }
 
 absl::StatusOr<std::string> TouchMetadata(absl::string_view bytes) {

@@ -3,6 +3,7 @@
 #define NUMPACK_CORE_ARRAY_METADATA_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -19,6 +20,9 @@ absl::StatusOr<ArrayInfo> DecodeMetadata(absl::string_view bytes);
 
 // The metadata of stored bytes. DataLoss when it does not fit their length.
 absl::StatusOr<ArrayInfo> InfoOf(absl::string_view name, const storage::PinnedBytes& bytes);
+
+// Bytes that are stored for the array, dropped rows included; nothing when they cannot be.
+std::optional<int64_t> StoredBytes(const ArrayInfo& info);
 
 // The metadata with the time of the last change set to now.
 absl::StatusOr<std::string> TouchMetadata(absl::string_view bytes);

@@ -150,6 +150,10 @@ absl::Status ArrayStore::DropRows(absl::string_view name, absl::Span<const int64
   return CommitOne([&](Transaction& transaction) { return transaction.DropRows(name, rows); });
 }
 
+absl::Status ArrayStore::Compact(absl::string_view name) {
+  return CommitOne([&](Transaction& transaction) { return transaction.Compact(name); });
+}
+
 absl::Status ArrayStore::Remove(absl::string_view name) {
   return CommitOne([&](Transaction& transaction) { return transaction.Remove(name); });
 }

@@ -122,6 +122,7 @@ class ArrayStore {
   absl::Status ReplaceRows(absl::string_view name, absl::Span<const int64_t> rows,
                            const ArrayView& view);
   absl::Status DropRows(absl::string_view name, absl::Span<const int64_t> rows);
+  absl::Status Compact(absl::string_view name);
   absl::Status Remove(absl::string_view name);
   absl::Status Clear();
 

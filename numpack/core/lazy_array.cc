@@ -3,10 +3,12 @@
 #include <cstring>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "numpack/base/status_macros.h"
+#include "numpack/core/dropped_rows.h"
 #include "numpack/core/rows.h"
 
 namespace numpack {
@@ -25,7 +27,21 @@ class StoredOwner final : public ArrayOwner {
 LazyArray::LazyArray(ArrayInfo info, storage::PinnedBytes bytes)
     : info_(std::move(info)), bytes_(std::move(bytes)) {}
 
+absl::Status LazyArray::ReadRows(int64_t begin, int64_t end, std::byte* to) const {
+  const auto row_bytes = static_cast<uint64_t>(RowBytes(info_));
+  std::vector<DroppedRows::Run> runs = {{begin, end}};
+  if (info_.dropped != nullptr) runs = info_.dropped->StoredRuns(begin, end);
+  for (const auto& [from, until] : runs) {
+    const uint64_t bytes = static_cast<uint64_t>(until - from) * row_bytes;
+    NUMPACK_RETURN_IF_ERROR(bytes_.Read(static_cast<uint64_t>(from) * row_bytes,
+                                        absl::MakeSpan(to, static_cast<size_t>(bytes))));
+    to += bytes;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<AnyArray> LazyArray::View() const {
+  if (info_.dropped != nullptr) return ViewRows(0, info_.shape[0]);
   NUMPACK_ASSIGN_OR_RETURN(storage::SharedBytes memory, bytes_.View());
   NUMPACK_ASSIGN_OR_RETURN(ArrayView view,
                            ArrayView::Contiguous(info_.dtype, info_.shape, memory.bytes.data()));
@@ -40,11 +56,20 @@ absl::StatusOr<AnyArray> LazyArray::ViewRows(int64_t begin, int64_t end) const {
         absl::StrCat("rows ", begin, " to ", end, " of an array with ", info_.shape[0], " rows"));
   }
   const auto row_bytes = static_cast<uint64_t>(RowBytes(info_));
-  NUMPACK_ASSIGN_OR_RETURN(storage::SharedBytes memory,
-                           bytes_.View(static_cast<uint64_t>(begin) * row_bytes,
-                                       static_cast<uint64_t>(end - begin) * row_bytes));
   Shape shape = info_.shape;
   shape[0] = end - begin;
+  int64_t stored = begin;
+  if (info_.dropped != nullptr && begin < end) {
+    stored = info_.dropped->Stored(begin);
+    if (info_.dropped->Stored(end - 1) - stored != end - 1 - begin) {
+      NUMPACK_ASSIGN_OR_RETURN(const AnyArray copy, NewHeapArray(info_.dtype, shape));
+      NUMPACK_RETURN_IF_ERROR(ReadRows(begin, end, copy.mutable_data()));
+      return AnyArray(copy.view(), /*writable=*/false, copy.owner());
+    }
+  }
+  NUMPACK_ASSIGN_OR_RETURN(storage::SharedBytes memory,
+                           bytes_.View(static_cast<uint64_t>(stored) * row_bytes,
+                                       static_cast<uint64_t>(end - begin) * row_bytes));
   NUMPACK_ASSIGN_OR_RETURN(ArrayView view,
                            ArrayView::Contiguous(info_.dtype, shape, memory.bytes.data()));
   return AnyArray(std::move(view), /*writable=*/false,
@@ -53,8 +78,12 @@ absl::StatusOr<AnyArray> LazyArray::ViewRows(int64_t begin, int64_t end) const {
 
 absl::StatusOr<AnyArray> LazyArray::Load(const ArrayFactory& factory) const {
   NUMPACK_ASSIGN_OR_RETURN(AnyArray array, factory(info_.dtype, info_.shape));
-  NUMPACK_RETURN_IF_ERROR(
-      bytes_.Read(0, absl::MakeSpan(array.mutable_data(), static_cast<size_t>(info_.nbytes))));
+  if (info_.dropped != nullptr) {
+    NUMPACK_RETURN_IF_ERROR(ReadRows(0, info_.shape[0], array.mutable_data()));
+  } else {
+    NUMPACK_RETURN_IF_ERROR(
+        bytes_.Read(0, absl::MakeSpan(array.mutable_data(), static_cast<size_t>(info_.nbytes))));
+  }
   return array;
 }
 
@@ -69,7 +98,8 @@ absl::StatusOr<AnyArray> LazyArray::LoadRows(absl::Span<const int64_t> rows,
   const auto row_bytes = static_cast<size_t>(RowBytes(info_));
   if (row_bytes == 0) return array;
   std::byte* to = array.mutable_data();
-  for (const int64_t row : resolved) {
+  for (int64_t row : resolved) {
+    if (info_.dropped != nullptr) row = info_.dropped->Stored(row);
     std::memcpy(to, memory.bytes.data() + static_cast<size_t>(row) * row_bytes, row_bytes);
     to += row_bytes;
   }

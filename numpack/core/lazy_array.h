@@ -6,6 +6,7 @@
 #ifndef NUMPACK_CORE_LAZY_ARRAY_H_
 #define NUMPACK_CORE_LAZY_ARRAY_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/status/statusor.h"
@@ -26,7 +27,8 @@ class LazyArray {
   const Shape& shape() const { return info_.shape; }
   int64_t nbytes() const { return info_.nbytes; }
 
-  // The whole array, read-only and without a copy (a copy where the backend has no mappings).
+  // The whole array, read-only and without a copy (a copy where the backend has no mappings, and of
+  // arrays that had rows dropped until they are compacted).
   absl::StatusOr<AnyArray> View() const;
 
   // Rows [begin, end) likewise. OutOfRange unless 0 <= begin <= end <= rows; InvalidArgument for a
@@ -42,6 +44,9 @@ class LazyArray {
                                     const ArrayFactory& factory = NewHeapArray) const;
 
  private:
+  // Copies the rows [begin, end).
+  absl::Status ReadRows(int64_t begin, int64_t end, std::byte* to) const;
+
   ArrayInfo info_;
   storage::PinnedBytes bytes_;
 };

@@ -9,6 +9,7 @@
 #include "numpack/base/mode_error.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/core/array_metadata.h"
+#include "numpack/core/dropped_rows.h"
 #include "numpack/core/rows.h"
 
 namespace numpack {
@@ -33,23 +34,37 @@ absl::StatusOr<absl::Span<const std::byte>> ElementsOf(const ArrayView& view, An
   return absl::MakeConstSpan(copy->data(), bytes);
 }
 
-// What is left of `count` rows when `rows` go, as runs of neighbours [begin, end). Indexes outside
-// are ignored.
-std::vector<std::pair<int64_t, int64_t>> RunsLeft(absl::Span<const int64_t> rows, int64_t count) {
-  std::vector<int64_t> gone;
-  gone.reserve(rows.size());
+// The rows of an array with `count` rows that `rows` names, as runs of neighbours [begin, end).
+// Indexes outside are ignored.
+std::vector<DroppedRows::Run> RunsOf(absl::Span<const int64_t> rows, int64_t count) {
+  std::vector<int64_t> named;
+  named.reserve(rows.size());
   for (const int64_t row : rows) {
-    if (row >= -count && row < count) gone.push_back(row < 0 ? row + count : row);
+    if (row >= -count && row < count) named.push_back(row < 0 ? row + count : row);
   }
-  std::sort(gone.begin(), gone.end());
-  std::vector<std::pair<int64_t, int64_t>> runs;
-  int64_t next = 0;
-  for (const int64_t row : gone) {
-    if (row > next) runs.emplace_back(next, row);
-    next = std::max(next, row + 1);
+  std::sort(named.begin(), named.end());
+  std::vector<DroppedRows::Run> runs;
+  for (const int64_t row : named) {
+    if (!runs.empty() && row < runs.back().second) continue;  // named twice
+    if (!runs.empty() && row == runs.back().second) {
+      ++runs.back().second;
+    } else {
+      runs.emplace_back(row, row + 1);
+    }
   }
-  if (next < count) runs.emplace_back(next, count);
   return runs;
+}
+
+// Whether dropped rows had better be noted than the array be written again. Noting costs 8 bytes a
+// run in this and every later commit of the array; what is dropped takes space and, when all is
+// read, time.
+bool IsWorthNoting(const DroppedRows& dropped, const ArrayInfo& info) {
+  constexpr int64_t kMinArrayBytes = int64_t{64} << 10;
+  constexpr size_t kMaxRuns = 8192;
+  const int64_t stored = info.shape[0] + dropped.count();
+  return RowBytes(info) > 0 && stored * RowBytes(info) >= kMinArrayBytes &&
+         dropped.runs() <= kMaxRuns && dropped.count() <= stored / 2 &&
+         DroppedRows::CanEncode(stored);
 }
 
 }  // namespace
@@ -144,10 +159,12 @@ absl::StatusOr<bool> Transaction::RewriteRows(absl::string_view name,
                                               absl::Span<const int64_t> rows,
                                               const ArrayView& view) {
   NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, InfoWithRows(name));
-  NUMPACK_ASSIGN_OR_RETURN(const std::vector<int64_t> resolved,
-                           CheckReplacement(name, info, rows, view));
+  NUMPACK_ASSIGN_OR_RETURN(std::vector<int64_t> resolved, CheckReplacement(name, info, rows, view));
   const auto row_bytes = static_cast<size_t>(RowBytes(info));
   if (rows.empty() || row_bytes == 0) return false;
+  if (info.dropped != nullptr) {
+    for (int64_t& row : resolved) row = info.dropped->Stored(row);
+  }
   AnyArray copy;
   NUMPACK_ASSIGN_OR_RETURN(const absl::Span<const std::byte> elements, ElementsOf(view, &copy));
   // One piece for rows that are neighbours here and there.
@@ -166,23 +183,36 @@ absl::StatusOr<bool> Transaction::RewriteRows(absl::string_view name,
 
 absl::Status Transaction::DropRows(absl::string_view name, absl::Span<const int64_t> rows) {
   NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, InfoWithRows(name));
-  const std::vector<std::pair<int64_t, int64_t>> runs = RunsLeft(rows, info.shape[0]);
-  int64_t left = 0;
-  for (const auto& [begin, end] : runs) left += end - begin;
-  if (left == info.shape[0]) return absl::OkStatus();
+  const std::vector<DroppedRows::Run> runs = RunsOf(rows, info.shape[0]);
+  if (runs.empty()) return absl::OkStatus();
+  ArrayInfo left = info;
+  left.dropped = DroppedRows::Add(info.dropped.get(), runs);
+  for (const auto& [begin, end] : runs) left.shape[0] -= end - begin;
+  if (!IsWorthNoting(*left.dropped, left)) return WriteWithoutDropped(name, std::move(left));
+  absl::StatusOr<storage::PendingExtent> same = pending_.Extend(name, {});
+  if (!same.ok()) return Annotate(name, AsModeError(same.status()));
+  return Put(name, std::move(left), *std::move(same));
+}
 
-  NUMPACK_ASSIGN_OR_RETURN(const LazyArray lazy, Lazy(name));
-  NUMPACK_ASSIGN_OR_RETURN(const AnyArray old, lazy.View());
+absl::Status Transaction::Compact(absl::string_view name) {
+  NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, Info(name));
+  return info.dropped == nullptr ? absl::OkStatus() : WriteWithoutDropped(name, std::move(info));
+}
+
+// Writes the stored rows that `info` does not drop into an extent of their own.
+absl::Status Transaction::WriteWithoutDropped(absl::string_view name, ArrayInfo info) {
+  NUMPACK_ASSIGN_OR_RETURN(const storage::PinnedBytes pinned, pending_.Find(name));
+  NUMPACK_ASSIGN_OR_RETURN(const storage::SharedBytes old, pinned.View());
   const auto row_bytes = static_cast<size_t>(RowBytes(info));
   std::vector<absl::Span<const std::byte>> pieces;
-  pieces.reserve(runs.size());
-  for (const auto& [begin, end] : runs) {
-    if (row_bytes == 0) break;
-    pieces.push_back(absl::MakeConstSpan(old.data() + static_cast<size_t>(begin) * row_bytes,
+  if (row_bytes > 0) {
+    for (const auto& [begin, end] : info.dropped->StoredRuns(0, info.shape[0])) {
+      pieces.push_back(old.bytes.subspan(static_cast<size_t>(begin) * row_bytes,
                                          static_cast<size_t>(end - begin) * row_bytes));
+    }
   }
-  info.shape[0] = left;
-  info.nbytes = left * static_cast<int64_t>(row_bytes);
+  info.dropped = nullptr;
+  info.nbytes = info.shape[0] * static_cast<int64_t>(row_bytes);
   absl::StatusOr<storage::PendingExtent> extent =
       pending_.Allocate(static_cast<uint64_t>(info.nbytes));
   if (!extent.ok()) return Annotate(name, extent.status());
@@ -194,6 +224,7 @@ absl::Status Transaction::DropAllRows(absl::string_view name) {
   NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, InfoWithRows(name));
   if (info.shape[0] == 0) return absl::OkStatus();
   info.shape[0] = 0;
+  info.dropped = nullptr;
   NUMPACK_ASSIGN_OR_RETURN(storage::PendingExtent nothing, pending_.Allocate(0));
   return Put(name, std::move(info), std::move(nothing));
 }

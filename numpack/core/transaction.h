@@ -60,8 +60,11 @@ class Transaction {
                                    const ArrayView& view);
 
   // Takes rows away. Indexes outside the array are ignored, repeated ones count once, negative ones
-  // count from the end.
+  // count from the end. Of a large array a few rows are noted as dropped, and their bytes stay.
   absl::Status DropRows(absl::string_view name, absl::Span<const int64_t> rows);
+  // Writes the array again without the rows that were dropped and only noted; nothing to do for
+  // others. The bytes are then in one piece: views need no copy.
+  absl::Status Compact(absl::string_view name);
   // All rows; the name, dtype and trailing shape stay.
   absl::Status DropAllRows(absl::string_view name);
 
@@ -88,6 +91,7 @@ class Transaction {
                                                         const ArrayInfo& info,
                                                         absl::Span<const int64_t> rows,
                                                         const ArrayView& view) const;
+  absl::Status WriteWithoutDropped(absl::string_view name, ArrayInfo info);
   absl::Status Put(absl::string_view name, ArrayInfo info, storage::PendingExtent bytes);
 
   storage::Transaction pending_;

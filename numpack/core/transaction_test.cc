@@ -64,6 +64,89 @@ TEST_F(TransactionTest, AFailingMethodChangesNothing) {
   EXPECT_EQ(store_->storage()->stats().commits, commits) << "nothing to publish, so no record";
 }
 
+// Rows dropped from a large array are noted; everything else has to count around them.
+class DropTest : public TransactionTest {
+ protected:
+  void SetUp() override {
+    TransactionTest::SetUp();
+    model_.resize(40'000);
+    std::iota(model_.begin(), model_.end(), 0);
+    ASSERT_OK(store_->Save("l", MakeView(model_)));
+  }
+  void Drop(std::vector<int64_t> rows) {
+    ASSERT_OK(store_->DropRows("l", rows));
+    std::sort(rows.rbegin(), rows.rend());
+    for (const int64_t row : rows) model_.erase(model_.begin() + row);
+  }
+  void Check() {
+    const auto lazy = store_->Lazy("l");
+    ASSERT_EQ(lazy->shape(), (Shape{static_cast<int64_t>(model_.size())}));
+    ASSERT_EQ(lazy->nbytes(), static_cast<int64_t>(4 * model_.size()));
+    ASSERT_EQ(Values(store_->Load("l")), model_);
+    ASSERT_EQ(Values(lazy->View()), model_);
+    ASSERT_EQ(Values(lazy->ViewRows(3, 1000)),
+              (std::vector<int32_t>(model_.begin() + 3, model_.begin() + 1000)));
+    ASSERT_EQ(Values(lazy->LoadRows({-1, 0, 500})),
+              (std::vector<int32_t>{model_.back(), model_[0], model_[500]}));
+  }
+  bool Noted() { return store_->Info("l")->dropped != nullptr; }
+
+  std::vector<int32_t> model_;
+};
+
+TEST_F(DropTest, RowsOfALargeArrayAreNotedAndCompacted) {
+  const auto before = store_->Lazy("l");
+  const std::vector<int32_t> all = model_;
+  Drop({0, 5, 6, 39'999});
+  EXPECT_TRUE(Noted());
+  Check();
+  Drop({0, 1, 2, 100});
+  Check();
+  std::vector<int32_t> more = {-1, -2, -3};
+  ASSERT_OK(store_->Append("l", MakeView(more)));
+  model_.insert(model_.end(), more.begin(), more.end());
+  Check();
+  ASSERT_OK(store_->Compact("l"));
+  EXPECT_FALSE(Noted());
+  Check();
+  EXPECT_EQ(Values(before->View()), all) << "a lazy array from before keeps its rows";
+}
+
+TEST_F(DropTest, RowsAroundDroppedOnesAreReplacedWhereTheyLie) {
+  Drop({0, 2});
+  std::vector<int32_t> more = {-1, -2, -3};
+  ASSERT_OK(store_->ReplaceRows("l", {0, 1, -1}, *Erase(MakeView(more))));
+  model_[0] = -1, model_[1] = -2, model_.back() = -3;
+  EXPECT_TRUE(Noted());
+  Check();
+}
+
+TEST_F(DropTest, ManyDroppedRowsAreNotKept) {
+  std::vector<int64_t> most(21'000);
+  std::iota(most.begin(), most.end(), 10);
+  Drop(most);
+  EXPECT_FALSE(Noted());
+  Check();
+}
+
+TEST_F(DropTest, AtRandom) {
+  std::mt19937 random(3);  // NOLINT(cert-msc51-cpp): the same run every time
+  int noted = 0;
+  for (int round = 0; round < 250; ++round) {
+    std::vector<int64_t> rows(std::uniform_int_distribution<size_t>(1, 300)(random));
+    for (int64_t& row : rows)
+      row = std::uniform_int_distribution<int64_t>(0,
+                                                   static_cast<int64_t>(model_.size()) - 1)(random);
+    std::sort(rows.begin(), rows.end());
+    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+    Drop(rows);
+    noted += Noted() ? 1 : 0;
+    Check();
+  }
+  EXPECT_GT(noted, 10);
+  EXPECT_LT(noted, 250);
+}
+
 TEST_F(TransactionTest, ZeroDimensionalArraysHaveNoRows) {
   std::vector<int32_t> one = {1};
   ASSERT_OK(store_->Save("scalar", MakeView(one, {})));

@@ -72,9 +72,13 @@ void Store::Remove(nb::handle names) {
 }
 
 void Store::Update(nb::handle name) const {
-  // Dropping rows gives their space back at once: what is left to do is to tell whether the array
-  // is there.
-  ArrayShape(name);
+  const Session session = Enter();
+  const std::string array(NameOf(name));
+  if (session.batch() != nullptr) {
+    ArrayShape(name);  // compacting would take the loaded array out of the batch: later will do
+    return;
+  }
+  Check(session.OnStore([&](NumPack& store) { return Explain(store.Compact(array), array); }));
 }
 
 void Store::Clone(nb::handle source, nb::handle target) {
