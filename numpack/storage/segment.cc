@@ -11,27 +11,39 @@ namespace numpack::storage {
 
 std::string Segment::FileName(uint32_t number) { return absl::StrCat("segment.", number); }
 
-absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(Backend& backend, uint32_t number,
-                                                       OpenMode mode) {
-  NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file, backend.Open(FileName(number), mode));
-  return Take(number, std::move(file), backend.capabilities().mappings);
+absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(OpenFiles& files, bool mappings,
+                                                       uint32_t number, OpenMode mode) {
+  std::shared_ptr<Segment> segment(new Segment(number, mappings));
+  segment->handle_.emplace(files, FileName(number));
+  NUMPACK_RETURN_IF_ERROR(segment->handle_->Get(mode).status());
+  NUMPACK_RETURN_IF_ERROR(segment->RefreshSize());
+  return segment;
 }
 
 absl::StatusOr<std::shared_ptr<Segment>> Segment::Take(uint32_t number, std::shared_ptr<File> file,
                                                        bool mappings) {
-  NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  return std::shared_ptr<Segment>(new Segment(number, std::move(file), size, mappings));
+  std::shared_ptr<Segment> segment(new Segment(number, mappings));
+  segment->taken_ = std::move(file);
+  NUMPACK_RETURN_IF_ERROR(segment->RefreshSize());
+  return segment;
+}
+
+absl::StatusOr<std::shared_ptr<File>> Segment::OpenFile() {
+  if (taken_ != nullptr) return taken_;
+  return handle_->Get();
 }
 
 absl::Status Segment::RefreshSize() {
-  NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file_->Size());
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, OpenFile());
+  NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
   size_.store(size, std::memory_order_relaxed);
   return absl::OkStatus();
 }
 
 absl::Status Segment::Reserve(uint64_t size) {
   if (size <= this->size()) return absl::OkStatus();
-  NUMPACK_RETURN_IF_ERROR(file_->Reserve(size));
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, OpenFile());
+  NUMPACK_RETURN_IF_ERROR(file->Reserve(size));
   size_.store(size, std::memory_order_relaxed);
   MarkDirty();  // the new size must be synced too
   return absl::OkStatus();
@@ -42,7 +54,8 @@ absl::StatusOr<bool> Segment::Shrink(uint64_t size) {
     absl::MutexLock lock(&mu_);
     mapping_.reset();
   }
-  const absl::Status status = file_->Truncate(size);
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, OpenFile());
+  const absl::Status status = file->Truncate(size);
   if (absl::IsFailedPrecondition(status)) return false;
   if (!status.ok()) return status;
   size_.store(size, std::memory_order_relaxed);
@@ -51,11 +64,13 @@ absl::StatusOr<bool> Segment::Shrink(uint64_t size) {
 
 absl::Status Segment::Write(uint64_t offset, absl::Span<const absl::Span<const std::byte>> pieces) {
   MarkDirty();
-  return file_->WriteAt(offset, pieces);
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, OpenFile());
+  return file->WriteAt(offset, pieces);
 }
 
 absl::Status Segment::Read(uint64_t offset, absl::Span<std::byte> to) {
-  return file_->ReadAt(offset, to);
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, OpenFile());
+  return file->ReadAt(offset, to);
 }
 
 absl::StatusOr<SharedBytes> Segment::View(uint64_t offset, uint64_t length) {
@@ -69,22 +84,24 @@ absl::StatusOr<SharedBytes> Segment::View(uint64_t offset, uint64_t length) {
   }
   const std::optional<uint64_t> end = CheckedAdd(offset, length);
   if (!end.has_value())
-    return absl::OutOfRangeError(absl::StrCat("range overflows in ", file_->description()));
+    return absl::OutOfRangeError(absl::StrCat("range overflows in ", FileName(number_)));
   NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<const MappedRegion> mapping, Mapping(*end));
   return SharedBytes{absl::MakeConstSpan(mapping->data() + offset, length), std::move(mapping)};
 }
 
 absl::StatusOr<std::shared_ptr<const MappedRegion>> Segment::Mapping(uint64_t end) {
   absl::MutexLock lock(&mu_);
+  if (mapping_ != nullptr && mapping_->size() >= end) return mapping_;
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, OpenFile());
   uint64_t tried = 0;
   while (mapping_ == nullptr || mapping_->size() < end) {
     // Another process may have cut the file since its size was noted, or be about to.
-    NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file_->Size());
+    NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
     if (end > size) {
       return absl::OutOfRangeError(
-          absl::StrCat(file_->description(), " ends at ", size, ", before byte ", end));
+          absl::StrCat(file->description(), " ends at ", size, ", before byte ", end));
     }
-    absl::StatusOr<MappedRegion> region = file_->Map(0, size, MapMode::kReadOnly);
+    absl::StatusOr<MappedRegion> region = file->Map(0, size, MapMode::kReadOnly);
     if (absl::IsOutOfRange(region.status()) && size != std::exchange(tried, size)) continue;
     NUMPACK_RETURN_IF_ERROR(region.status());
     mapping_ = std::make_shared<const MappedRegion>(*std::move(region));
@@ -93,13 +110,15 @@ absl::StatusOr<std::shared_ptr<const MappedRegion>> Segment::Mapping(uint64_t en
 }
 
 absl::StatusOr<MappedRegion> Segment::MapWritable(uint64_t offset, uint64_t length) {
-  return file_->Map(offset, length, MapMode::kReadWrite);
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, OpenFile());
+  return file->Map(offset, length, MapMode::kReadWrite);
 }
 
 absl::Status Segment::Sync() {
   // Cleared first: a write that comes in while the sync runs marks the segment again.
   if (!dirty_.exchange(false, std::memory_order_relaxed)) return absl::OkStatus();
-  absl::Status status = file_->Sync();
+  absl::StatusOr<std::shared_ptr<File>> file = OpenFile();
+  absl::Status status = file.ok() ? (*file)->Sync() : file.status();
   if (!status.ok()) MarkDirty();
   return status;
 }

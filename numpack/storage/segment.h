@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -20,6 +21,7 @@
 #include "numpack/backends/backend.h"
 #include "numpack/backends/file.h"
 #include "numpack/backends/mapped_region.h"
+#include "numpack/storage/open_files.h"
 
 namespace numpack::storage {
 
@@ -33,9 +35,9 @@ class Segment {
  public:
   static std::string FileName(uint32_t number);
 
-  // Opens segment.<number>, which must (or, with kCreateNew, must not) exist.
-  static absl::StatusOr<std::shared_ptr<Segment>> Open(Backend& backend, uint32_t number,
-                                                       OpenMode mode);
+  // Opens segment.<number>, which must (or, with kCreateNew, must not) exist. `files` outlives it.
+  static absl::StatusOr<std::shared_ptr<Segment>> Open(OpenFiles& files, bool mappings,
+                                                       uint32_t number, OpenMode mode);
 
   // A file that somebody else has opened, as a segment. `mappings`: whether it can be mapped.
   static absl::StatusOr<std::shared_ptr<Segment>> Take(uint32_t number, std::shared_ptr<File> file,
@@ -67,14 +69,16 @@ class Segment {
   absl::Status Sync();
 
  private:
-  Segment(uint32_t number, std::shared_ptr<File> file, uint64_t size, bool mappings)
-      : number_(number), mappings_(mappings), file_(std::move(file)), size_(size) {}
+  Segment(uint32_t number, bool mappings) : number_(number), mappings_(mappings) {}
+  absl::StatusOr<std::shared_ptr<File>> OpenFile();
   absl::StatusOr<std::shared_ptr<const MappedRegion>> Mapping(uint64_t end);
 
   const uint32_t number_;
   const bool mappings_;
-  const std::shared_ptr<File> file_;
-  std::atomic<uint64_t> size_;
+  // One of the two: a file that is opened by name when it is needed, or one that cannot be.
+  std::optional<OpenFiles::Handle> handle_;
+  std::shared_ptr<File> taken_;
+  std::atomic<uint64_t> size_{0};
   std::atomic<bool> dirty_{false};
 
   absl::Mutex mu_;

@@ -13,7 +13,7 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentTable::Open(uint32_t number) {
     if (std::shared_ptr<Segment> live = it->second.lock()) return live;
   }
   NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment,
-                           Segment::Open(*backend_, number, OpenMode::kReadWrite));
+                           Segment::Open(files_, mappings_, number, OpenMode::kReadWrite));
   segments_[number] = segment;
   if (segments_.size() >= sweep_at_) {
     absl::erase_if(segments_, [](const auto& item) { return item.second.expired(); });
@@ -30,7 +30,7 @@ void SegmentTable::Insert(const std::shared_ptr<Segment>& segment) {
 absl::StatusOr<std::shared_ptr<Segment>> SegmentTable::Create(uint32_t number) {
   absl::MutexLock lock(&mu_);
   NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment,
-                           Segment::Open(*backend_, number, OpenMode::kCreateNew));
+                           Segment::Open(files_, mappings_, number, OpenMode::kCreateNew));
   segments_[number] = segment;
   return segment;
 }

@@ -13,13 +13,15 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "numpack/backends/backend.h"
+#include "numpack/storage/open_files.h"
 #include "numpack/storage/segment.h"
 
 namespace numpack::storage {
 
 class SegmentTable {
  public:
-  explicit SegmentTable(std::shared_ptr<Backend> backend) : backend_(std::move(backend)) {}
+  explicit SegmentTable(const std::shared_ptr<Backend>& backend)
+      : mappings_(backend->capabilities().mappings), files_(backend) {}
 
   // NotFound when there is no such file.
   absl::StatusOr<std::shared_ptr<Segment>> Open(uint32_t number);
@@ -29,7 +31,8 @@ class SegmentTable {
   absl::StatusOr<std::shared_ptr<Segment>> Create(uint32_t number);
 
  private:
-  const std::shared_ptr<Backend> backend_;
+  const bool mappings_;
+  OpenFiles files_;
   absl::Mutex mu_;
   absl::flat_hash_map<uint32_t, std::weak_ptr<Segment>> segments_ ABSL_GUARDED_BY(mu_);
   size_t sweep_at_ ABSL_GUARDED_BY(mu_) = 64;  // entries at which the dead ones are looked for

@@ -33,8 +33,8 @@ struct PosixInode {
   absl::Mutex growth_mutex;
 };
 
-// One open. Regions keep it, and with it the descriptor, because MakePrivate maps the file once
-// more.
+// One open. Writable regions keep it, and with it the descriptor, because MakePrivate maps the file
+// once more.
 struct PosixOpenFile {
   Descriptor descriptor;
   std::string description;

@@ -9,10 +9,12 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "numpack/backends/file.h"
 #include "numpack/backends/file_checks.h"
@@ -67,20 +69,24 @@ Pages PagesAround(uint64_t offset, size_t length) {
 class PosixRegion : public MappedRegion::Impl {
  public:
   PosixRegion(std::shared_ptr<PosixOpenFile> file, std::byte* start, Pages pages, MapMode mode)
-      : file_(std::move(file)), start_(start), pages_(pages), mode_(mode) {}
+      : inode_(file->inode),
+        description_(file->description),
+        file_(mode == MapMode::kReadWrite ? std::move(file) : nullptr),
+        start_(start),
+        pages_(pages),
+        mode_(mode) {}
 
   ~PosixRegion() override {
     munmap(start_, pages_.length);
-    PosixInode& inode = *file_->inode;
-    absl::MutexLock lock(&inode.mapping_mutex);
-    inode.mapped_ends.erase(inode.mapped_ends.find(pages_.file_offset + pages_.length));
+    absl::MutexLock lock(&inode_->mapping_mutex);
+    inode_->mapped_ends.erase(inode_->mapped_ends.find(pages_.file_offset + pages_.length));
   }
 
   absl::Status Flush(size_t offset, size_t length) override {
     const Pages range = PagesAround(pages_.lead + offset, length);
     if (RetryOnSignal([&] { return msync(At(range), range.length, MS_SYNC); }) == 0)
       return absl::OkStatus();
-    return ErrnoToStatus(errno, "cannot flush the mapping of", file_->description);
+    return ErrnoToStatus(errno, "cannot flush the mapping of", description_);
   }
 
   void Advise(size_t offset, size_t length, AccessPattern pattern) override {
@@ -96,16 +102,20 @@ class PosixRegion : public MappedRegion::Impl {
     const Pages range = PagesAround(pages_.lead + offset, length);
     const int error = PopulateForWriting(At(range), range.length);
     if (error == 0) return absl::OkStatus();
-    return ErrnoToStatus(error, "cannot prepare for writing the mapping of", file_->description);
+    return ErrnoToStatus(error, "cannot prepare for writing the mapping of", description_);
   }
 
   absl::Status MakePrivate() override {
     if (private_) return absl::OkStatus();
+    if (file_ == nullptr) {
+      return absl::UnimplementedError(absl::StrCat("a mapping of ", description_,
+                                                   " for reading only cannot be cut off from it"));
+    }
     if (!Remap(PROT_READ | PROT_WRITE, kPrivateFlags)) {
       const int error = errno;
       // Some systems have unmapped the range by now; whoever still reads it must find it.
       Remap(ProtectionOf(mode_), MAP_SHARED | MAP_FIXED);
-      return ErrnoToStatus(error, "cannot make private the mapping of", file_->description);
+      return ErrnoToStatus(error, "cannot make private the mapping of", description_);
     }
     private_ = true;
     return absl::OkStatus();
@@ -119,6 +129,9 @@ class PosixRegion : public MappedRegion::Impl {
                 static_cast<off_t>(pages_.file_offset)) != MAP_FAILED;
   }
 
+  const std::shared_ptr<PosixInode> inode_;
+  const std::string description_;
+  // For MakePrivate. Null when mapped for reading only: descriptors are few.
   const std::shared_ptr<PosixOpenFile> file_;
   std::byte* const start_;
   const Pages pages_;

@@ -238,11 +238,11 @@ TEST_P(BackendConformanceTest, PrivateMemoryIsCutOffFromTheFile) {
       << "pages still show the file";
 }
 
-TEST_P(BackendConformanceTest, ReadOnlyMemoryCanBeMadePrivateAfterTheFileIsGone) {
+TEST_P(BackendConformanceTest, MemoryCanBeMadePrivateAfterTheFileIsGone) {
   if (!GetParam().makes_private) GTEST_SKIP() << "MakePrivate is not implemented";
-  Create("a", Pattern(100'000));
-  std::unique_ptr<File> file = OpenFile("a", OpenMode::kReadOnly);
-  MappedRegion region = Map(*file, 1, 99'999);
+  std::unique_ptr<File> file = Create("a", Pattern(100'000));
+  MappedRegion region = Map(*file, 1, 99'999, MapMode::kReadWrite);
+  const MappedRegion witness = Map(*file, 0, 100'000);
   file.reset();
   ASSERT_TRUE(backend().Remove("a").ok());
   DropBackend();
@@ -250,6 +250,7 @@ TEST_P(BackendConformanceTest, ReadOnlyMemoryCanBeMadePrivateAfterTheFileIsGone)
   Store(region, 500, "writable now");
   EXPECT_EQ(Text(region).substr(500, 12), "writable now");
   EXPECT_EQ(Text(region).substr(512), Pattern(100'000).substr(513));
+  EXPECT_EQ(Text(witness), Pattern(100'000));
 }
 
 TEST_P(BackendConformanceTest, ThreadsMapWhileTheFileChangesSize) {
