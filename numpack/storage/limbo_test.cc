@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -75,8 +74,8 @@ TEST_F(LimboTest, WhatABarrierInTheMakingIsGoingToCoverWaits) {
 
 TEST_F(LimboTest, PinnedWaits) {
   const std::shared_ptr<Extent> extent = Make(11, 12);
-  std::optional<Pin> pin(extent);
-  std::optional<Pin> copy(*pin);
+  auto pin = std::make_unique<Pin>(extent);
+  auto copy = std::make_unique<Pin>(*pin);
   EXPECT_TRUE(Add(extent));
   pin.reset();
   EXPECT_EQ(Collect(), 0u);
