@@ -65,7 +65,7 @@ class NpkTest(unittest.TestCase):
 
     def test_help(self):
         summary = self.run_npk("--help").stdout
-        for command in ["ls", "info", "convert"]:
+        for command in ["ls", "info", "verify", "repair", "convert"]:
             self.assertIn(command, summary)
             self.assertIn("usage: npk " + command, self.run_npk(command, "--help").stdout)
 
@@ -97,6 +97,55 @@ class NpkTest(unittest.TestCase):
         self.assertEqual(info["live_bytes"], 96)
         self.assertEqual(info["interrupted"], [])
         self.assertIn("live_bytes", self.run_npk("info", "s").stdout)
+
+    # --- Checking and saving
+
+    def make_store(self):
+        arrays = {"a": np.arange(10.0), "b": np.arange(100_000), "c": np.arange(7)}
+        np.savez(self.folder / "z.npz", **arrays)
+        self.run_npk("convert", "z.npz", "s")
+        return arrays
+
+    def bytes_of(self, folder):
+        return {p.name: p.read_bytes() for p in (self.folder / folder).iterdir()}
+
+    def test_verify_a_sound_store(self):
+        self.make_store()
+        before = self.bytes_of("s")
+        self.assertIn("in order", self.run_npk("verify", "s").stdout)
+        answer = self.json("verify", "s")
+        self.assertTrue(answer["ok"])
+        self.assertEqual(answer["arrays"], 3)
+        self.assertEqual(answer["findings"], [])
+        self.assertEqual(self.bytes_of("s"), before)
+        (self.folder / "s" / "notes.txt").write_text("mine")
+        self.assertIn("note: notes.txt", self.run_npk("verify", "s").stdout)
+        self.run_npk("verify", "missing", code=1)
+        self.assertFalse((self.folder / "missing").exists())
+
+    def test_verify_and_repair_a_damaged_store(self):
+        arrays = self.make_store()
+        [large] = [p for p in (self.folder / "s").glob("segment.*") if p.name != "segment.1"]
+        large.unlink()
+        before = self.bytes_of("s")
+        run = self.run_npk("verify", "s", code=1)
+        self.assertIn("error: " + large.name, run.stdout)
+        self.assertIn("npk repair", run.stdout)
+        [finding] = self.json("verify", "s", code=1)["findings"]
+        self.assertEqual((finding["severity"], finding["array"]), ("error", "b"))
+        answer = self.json("repair", "s", "new", code=1)
+        self.assertEqual(answer["saved"], ["a", "c"])
+        self.assertEqual([lost["name"] for lost in answer["lost"]], ["b"])
+        self.assertEqual(self.bytes_of("s"), before)
+        self.assertTrue(self.json("verify", "new")["ok"])
+        for name in ["a", "c"]:
+            self.assert_same(self.out_of_store("new", name), arrays[name])
+        self.assertIn("not empty", self.run_npk("repair", "s", "new", code=1).stderr)
+        self.assertIn("lost 'b'", self.run_npk("repair", "s", "newer", code=1).stdout)
+
+    def test_repair_of_a_sound_store_is_a_copy(self):
+        arrays = self.make_store()
+        self.assertEqual(self.json("repair", "s", "new")["saved"], list(arrays))
 
     # --- Converting
 

@@ -66,6 +66,22 @@ absl::Status NumPack::ExportV1(const std::string& path, const ExportV1Options& o
   return numpack::ExportV1(*this, *target, options);
 }
 
+absl::StatusOr<VerifyReport> NumPack::Verify(const std::string& path,
+                                             const VerifyOptions& options) {
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> backend,
+                           OpenNativeBackend(path, /*create_directory=*/false));
+  return numpack::Verify(*backend, options);
+}
+
+absl::StatusOr<RepairReport> NumPack::Repair(const std::string& from, const std::string& to,
+                                             const RepairOptions& options) {
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> source,
+                           OpenNativeBackend(from, /*create_directory=*/false));
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Backend> target,
+                           OpenNativeBackend(to, /*create_directory=*/true));
+  return numpack::Repair(*source, std::move(target), options);
+}
+
 NumPack::NumPack(ArrayStore store)
     : ArrayStore(std::move(store)), modes_(std::make_unique<Modes>()) {}
 NumPack::NumPack(NumPack&&) noexcept = default;

@@ -31,6 +31,7 @@
 #include "numpack/batch/writable_batch.h"   // IWYU pragma: export
 #include "numpack/core/array_store.h"       // IWYU pragma: export
 #include "numpack/core/legacy_v1_export.h"  // IWYU pragma: export
+#include "numpack/core/verify.h"            // IWYU pragma: export
 #include "numpack/kernels/in_place.h"       // IWYU pragma: export
 
 namespace numpack {
@@ -53,6 +54,12 @@ class NumPack : public ArrayStore {
   // Writes all arrays into the directory `path`, which is made when absent and must be empty, in a
   // form that NumPack 0.7 opens. Errors: core/legacy_v1_export.h.
   absl::Status ExportV1(const std::string& path, const ExportV1Options& options = {});
+  // Checks the store at `path` without changing it: verify.h. NotFound when there is none.
+  static absl::StatusOr<VerifyReport> Verify(const std::string& path,
+                                             const VerifyOptions& options = {});
+  // Saves what checks out of the damaged store at `from` into a new one at `to`.
+  static absl::StatusOr<RepairReport> Repair(const std::string& from, const std::string& to,
+                                             const RepairOptions& options = {});
 
   NumPack(NumPack&&) noexcept;
   NumPack& operator=(NumPack&&) noexcept;

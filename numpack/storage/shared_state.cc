@@ -56,6 +56,42 @@ absl::StatusOr<std::unique_ptr<SharedState>> SharedState::Join(std::shared_ptr<B
   return state;
 }
 
+absl::StatusOr<bool> SharedState::IsOpen(Backend& backend, absl::Duration wait) {
+  auto file = backend.Open(kLockFile, OpenMode::kReadWrite);
+  if (absl::IsNotFound(file.status())) return false;
+  if (absl::IsPermissionDenied(file.status())) {
+    const absl::Status head = backend.Open(kHeadFile, OpenMode::kReadOnly).status();
+    if (absl::IsNotFound(head)) return false;
+    NUMPACK_RETURN_IF_ERROR(head);
+    return true;
+  }
+  NUMPACK_RETURN_IF_ERROR(file.status());
+  // As whoever opens does: nobody can come or go while the setup byte is held, so nobody takes the
+  // look at the other one for a process that has the store open.
+  const absl::Status setup = (*file)->Lock(kSetupByte, 1, LockKind::kExclusive, wait);
+  if (absl::IsUnavailable(setup)) return true;
+  NUMPACK_RETURN_IF_ERROR(setup);
+  const absl::Status alive =
+      (*file)->Lock(kAliveByte, 1, LockKind::kExclusive, absl::ZeroDuration());
+  if (absl::IsUnavailable(alive)) return true;
+  NUMPACK_RETURN_IF_ERROR(alive);
+  return false;
+}
+
+absl::StatusOr<std::unique_ptr<File>> SharedState::KeepWritersOut(Backend& backend,
+                                                                  absl::Duration wait) {
+  NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
+                           backend.Open(kLockFile, OpenMode::kReadWrite));
+  const absl::Status locked = file->Lock(kWriterByte, 1, LockKind::kExclusive, wait);
+  if (absl::IsUnavailable(locked)) {
+    return absl::UnavailableError(absl::StrCat("somebody was writing to ", backend.Describe(),
+                                               " for ", absl::FormatDuration(wait),
+                                               ": end that batch or write first"));
+  }
+  NUMPACK_RETURN_IF_ERROR(locked);
+  return file;
+}
+
 absl::Status SharedState::Enter(absl::Duration wait) {
   NUMPACK_ASSIGN_OR_RETURN(lock_file_, backend_->Open(kLockFile, OpenMode::kCreate));
   absl::Status status = lock_file_->Lock(kSetupByte, 1, LockKind::kExclusive, wait);

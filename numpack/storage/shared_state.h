@@ -39,6 +39,14 @@ class SharedState {
   // called. Unavailable when that takes longer than `wait`.
   static absl::StatusOr<std::unique_ptr<SharedState>> Join(std::shared_ptr<Backend> backend,
                                                            absl::Duration wait);
+  // Whether some process, this one included, has the store open. Changes no byte, and holds no lock
+  // when it returns. Where locks cannot be taken (a directory that cannot be written), what a
+  // killed process left looks like one that has it open.
+  static absl::StatusOr<bool> IsOpen(Backend& backend, absl::Duration wait);
+  // Keeps writers out while the result lives, for somebody who has not joined. Unavailable when the
+  // lock is not to be had in time; NotFound when there is no lock file.
+  static absl::StatusOr<std::unique_ptr<File>> KeepWritersOut(Backend& backend,
+                                                              absl::Duration wait);
   SharedState(const SharedState&) = delete;
   SharedState& operator=(const SharedState&) = delete;
   // Leaves. The last one removes what means nothing any more.

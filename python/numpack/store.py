@@ -16,6 +16,7 @@ import numpy as np
 
 from numpack import _native
 from numpack.batch import BatchModeContext, MemoryCache
+from numpack.errors import ArrayNotFoundError
 from numpack.lazy_array import LazyArray
 from numpack.names import dtype_code
 from numpack.writable_array import WritableBatchMode
@@ -42,6 +43,22 @@ def _remove_all(path: Path) -> None:
 def _blocks(view: np.ndarray, rows: int) -> Iterator[np.ndarray]:
     for start in range(0, len(view), rows):
         yield view[start : start + rows].copy()
+
+
+class Finding(NamedTuple):
+    """One thing that NumPack.verify has found."""
+
+    #: "error": damage; "warning": an array may not be what its writer meant; "note": no fault.
+    severity: str
+    #: In the store's directory.
+    file: str
+    #: The byte in that file, if it is about one.
+    offset: int | None
+    #: The array's name, if it is about one, or "".
+    array: str
+    what: str
+    #: What to do, or "".
+    remedy: str
 
 
 class NumPack(_native.Store):
@@ -168,6 +185,22 @@ class NumPack(_native.Store):
         }
         base_dir = str(self._filename)
         return {"arrays": arrays, "base_dir": base_dir, "total_arrays": len(arrays)}
+
+    def verify(self) -> list[Finding]:
+        """Check everything in the store's directory that can be checked, and change nothing.
+
+        The commit log record by record, that every array's bytes are there and nobody else's, that
+        types and shapes fit them. The store may be open or closed; writers wait meanwhile. An empty
+        list, or notes only, means that all is in order. `npk repair` saves what can be saved of a
+        damaged store.
+
+        Raises FileNotFoundError when there is no store, StoreLockedError when somebody goes on
+        writing.
+        """
+        try:
+            return [Finding(*found) for found in _native.verify(str(self._filename))]
+        except ArrayNotFoundError as error:
+            raise FileNotFoundError(f"no store in {self._filename}") from error
 
     def get_io_stats(self) -> dict[str, Any]:
         """Input and output counters; ``stats_available`` is False: there are none yet."""

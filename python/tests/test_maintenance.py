@@ -1,6 +1,8 @@
-"""stats: what a store's files hold."""
+"""stats, verify: what a store's files hold, and whether they are in order."""
 
-from helpers import numbers
+import pytest
+
+from helpers import files, numbers
 from numpack import NumPack
 
 
@@ -40,3 +42,36 @@ def test_stats_of_a_store_that_was_only_read(npk, path):
     assert stats["arrays"] == 1
     assert stats["commits"] == 0
     assert stats["live_bytes"] == 800_000
+
+
+def test_verify_finds_nothing_in_a_sound_store(npk, path):
+    npk.save({"a": numbers(10, 3), "b": numbers(100_000)})
+    npk.drop("a", [1, 2])
+    assert npk.verify() == []  # while it is open
+    npk.close()
+    before = files(path)
+    assert npk.verify() == []
+    assert files(path) == before
+
+
+def test_verify_names_the_damage(npk, path):
+    npk.save({"a": numbers(10), "b": numbers(100_000)})
+    npk.close()
+    (path / "segment.2").unlink()
+    (path / "notes.txt").write_text("mine")
+    before = files(path)
+    damage, foreign = npk.verify()
+    assert files(path) == before
+    assert (damage.severity, damage.file, damage.array) == ("error", "segment.2", "b")
+    assert "missing" in damage.what
+    assert "repair" in damage.remedy
+    assert (foreign.severity, foreign.file) == ("note", "notes.txt")
+
+
+def test_verify_needs_a_store(path):
+    with pytest.raises(FileNotFoundError):
+        NumPack(path).verify()
+    path.mkdir()
+    with pytest.raises(FileNotFoundError):
+        NumPack(path).verify()
+    assert files(path) == {}

@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 
 #include "python/numpack/native/gil.h"
+#include "python/numpack/native/results.h"
 #include "python/numpack/native/status.h"
 #include "python/numpack/native/store.h"
 
@@ -164,6 +165,23 @@ void BindStore(nb::module_& module) {
         return nb::make_tuple(writable ? "writable_batch_mode" : "batch_mode", found.reason);
       },
       "bytes"_a, "shape_change"_a, "The mode's name and the reason, for that many bytes.");
+  module.def(
+      "verify",
+      [](const std::string& path) {
+        const VerifyReport report = ValueOrRaise(WithoutGil([&] { return NumPack::Verify(path); }));
+        nb::list findings;
+        for (const Finding& finding : report.findings) {
+          const char* severity = finding.severity == Severity::kError     ? "error"
+                                 : finding.severity == Severity::kWarning ? "warning"
+                                                                          : "note";
+          nb::object offset = nb::none();
+          if (finding.offset.has_value()) offset = nb::int_(*finding.offset);
+          findings.append(nb::make_tuple(severity, Text(finding.file), offset, Text(finding.array),
+                                         Text(finding.what), Text(finding.remedy)));
+        }
+        return findings;
+      },
+      "path"_a, "What Verify finds, as tuples.");
   module.def(
       "abandon",
       [](const std::string& path) { Check(WithoutGil([&] { return NumPack::Abandon(path); })); },
