@@ -59,28 +59,32 @@ absl::StatusOr<AnyArray> WritableBatchState::Load(absl::string_view name) {
   absl::MutexLock lock(&mu_);
   NUMPACK_RETURN_IF_ERROR(CheckActive());
   if (const auto it = loaded_.find(name); it != loaded_.end()) return it->second.array;
-  // Looked at first: what is not an array of ours must not be opened for writing.
-  NUMPACK_ASSIGN_OR_RETURN(const ArrayInfo before, store_.Info(name));
-  // A view needs the rows in one piece.
-  if (before.dropped != nullptr) NUMPACK_RETURN_IF_ERROR(store_.Compact(name));
-  absl::StatusOr<storage::InPlaceMapping> begun = store_.storage()->BeginInPlace(name);
-  // The handle was good a moment ago: somebody else has the array open.
-  if (!begun.ok()) return AsModeError(begun.status());
-  storage::InPlaceMapping mapping = *std::move(begun);
+  storage::InPlaceMapping mapping;
+  ArrayInfo info;
+  do {
+    // Looked at first: what is not an array of ours must not be opened for writing.
+    NUMPACK_ASSIGN_OR_RETURN(info, store_.Info(name));
+    // A view needs the rows in one piece.
+    if (info.dropped != nullptr) NUMPACK_RETURN_IF_ERROR(store_.Compact(name));
+    absl::StatusOr<storage::InPlaceMapping> begun = store_.storage()->BeginInPlace(name);
+    // The handle was good a moment ago: somebody else has the array open.
+    if (!begun.ok()) return AsModeError(begun.status());
+    mapping = *std::move(begun);
+    // Looked at again: another writer may have come between, and changed the shape or dropped rows.
+    absl::StatusOr<ArrayInfo> now = InfoOf(name, mapping.bytes);
+    if (!now.ok() || now->dropped != nullptr) {
+      const absl::Status ended =
+          store_.storage()->EndInPlace({{std::string(name), mapping.bytes.metadata()}});
+      NUMPACK_RETURN_IF_ERROR(now.status());
+      NUMPACK_RETURN_IF_ERROR(ended);
+    }
+    info = *std::move(now);
+  } while (info.dropped != nullptr);
   Loaded loaded;
   loaded.metadata = mapping.bytes.metadata();
-  // Looked at again: another writer may have come between and changed the shape.
-  absl::StatusOr<ArrayInfo> info = InfoOf(name, mapping.bytes);
-  if (info.ok() && info->dropped != nullptr)
-    info = absl::UnavailableError(
-        absl::StrCat("array '", name, "' was changed meanwhile: load again"));
-  if (!info.ok()) {
-    store_.storage()->EndInPlace({{std::string(name), loaded.metadata}}).IgnoreError();
-    return info.status();
-  }
   loaded.owner = std::make_shared<MappedOwner>(std::move(mapping));
   NUMPACK_ASSIGN_OR_RETURN(ArrayView view,
-                           ArrayView::Contiguous(info->dtype, info->shape, loaded.owner->data()));
+                           ArrayView::Contiguous(info.dtype, info.shape, loaded.owner->data()));
   loaded.array = AnyArray(std::move(view), /*writable=*/true, loaded.owner);
   return loaded_.emplace(std::string(name), std::move(loaded)).first->second.array;
 }
