@@ -79,7 +79,8 @@ CacheStats Replay(const Accesses& accesses, const std::vector<std::string>& name
 }
 
 // range(0): room for so many of 100 arrays. range(1): whether each is saved.
-void BM_Eviction(benchmark::State& state, Accesses (*pattern)(), EvictionPolicyFactory order) {
+void BM_Eviction(benchmark::State& state, Accesses (*pattern)(),
+                 const EvictionPolicyFactory& order) {
   std::vector<std::string> names;
   for (int i = 0; i < kArrays; ++i) names.push_back(absl::StrCat("array_", i));
   const Accesses accesses = pattern();

@@ -32,7 +32,7 @@ class Ghosts {
   // Keeps the last `count` names.
   void Remember(std::string_view key, size_t count) {
     const size_t hash = std::hash<std::string_view>()(key);
-    order_.push_back({hash, ++time_});
+    order_.emplace_back(hash, ++time_);
     times_[hash] = time_;
     while (order_.size() > count) {
       const auto it = times_.find(order_.front().first);

@@ -68,7 +68,7 @@ class Exporter {
   }
 
   absl::Status Run() {
-    const absl::Status status = WriteAll();
+    absl::Status status = WriteAll();
     if (!status.ok()) Undo();
     return status;
   }

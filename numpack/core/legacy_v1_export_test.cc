@@ -142,7 +142,7 @@ TEST_F(ExportV1Test, MetadataComesLastAndAfterEverythingIsSafe) {
     if (call.operation == BackendOperation::kSync && unsynced > 0) --unsynced;
     if (call.operation == BackendOperation::kRename) {
       if (unsynced > 0) problems.push_back(absl::StrCat(call.file, " before its contents"));
-      if (call.file == "export.2" && unnamed > 0) problems.push_back("metadata before names");
+      if (call.file == "export.2" && unnamed > 0) problems.emplace_back("metadata before names");
       ++unnamed;
     }
     if (call.operation == BackendOperation::kSyncDirectory) unnamed = 0;

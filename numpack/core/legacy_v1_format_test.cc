@@ -181,7 +181,7 @@ TEST(LegacyMetadataTest, RefusesEveryCut) {
   ExpectRefused(fields, "1 bytes follow", absl::StrCat(", byte ", bytes.size()));
 }
 
-std::string Bitmap(std::vector<uint64_t> numbers) {
+std::string Bitmap(const std::vector<uint64_t>& numbers) {
   std::string bytes;
   Encoder out(&bytes);
   for (const uint64_t number : numbers) out.U64(number);

@@ -154,8 +154,8 @@ class ManifestReader {
     static constexpr absl::string_view kLetters = "\"\\/bfnrt";
     static constexpr absl::string_view kMeanings = "\"\\/\b\f\n\r\t";
     if (at_ < bytes_.size() && bytes_[at_] == 'u') return UnicodeEscape(text);
-    const size_t which = at_ < bytes_.size() ? kLetters.find(bytes_[at_]) : kLetters.npos;
-    if (which == kLetters.npos) return Error("an escape that there is not");
+    const size_t which = at_ < bytes_.size() ? kLetters.find(bytes_[at_]) : absl::string_view::npos;
+    if (which == absl::string_view::npos) return Error("an escape that there is not");
     text->push_back(kMeanings[which]);
     ++at_;
     return absl::OkStatus();

@@ -59,7 +59,7 @@ class LegacyDirectoryTest : public testing::Test {
     EXPECT_LT(status.message().size(), 1000u) << status;
   }
 
-  static std::string Bitmap(std::vector<uint64_t> numbers) {
+  static std::string Bitmap(const std::vector<uint64_t>& numbers) {
     std::string bytes;
     Encoder out(&bytes);
     for (const uint64_t number : numbers) out.U64(number);

@@ -23,7 +23,7 @@ absl::Status Store::Follow() {
           backend_->Describe(), " is in use by a process that has not opened it yet: try again"));
     }
     if (generation <= position_.generation && unattached_.empty()) return absl::OkStatus();
-    const absl::Status status = FollowTo(shared_->published_end(log_number_));
+    absl::Status status = FollowTo(shared_->published_end(log_number_));
     // What was read may be gone already, when others published meanwhile.
     if (!status.ok() && shared_->generation() == generation) return status;
   }

@@ -173,7 +173,7 @@ absl::Status Store::AdoptImport() {
     absl::MutexLock lock(&mu_);
     before = catalogue_;
   }
-  const absl::Status status = TryAdoptImport(before);
+  absl::Status status = TryAdoptImport(before);
   if (status.ok()) {
     import_->Retire(*backend_).IgnoreError();  // the next open makes up for it
     return absl::OkStatus();

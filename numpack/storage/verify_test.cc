@@ -102,7 +102,7 @@ class VerifyTest : public testing::Test {
     return store.ok() ? AllContents(**store) : Contents();
   }
 
-  Contents Without(std::vector<std::string> names) const {
+  Contents Without(const std::vector<std::string>& names) const {
     Contents rest = contents_;
     for (const std::string& name : names) rest.erase(name);
     return rest;

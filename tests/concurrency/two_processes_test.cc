@@ -34,6 +34,7 @@
 #include "tests/crash/actor.h"
 #include "tests/crash/ledger.h"
 
+// NOLINTNEXTLINE(readability-redundant-declaration): not every system declares it
 extern char** environ;
 
 ABSL_FLAG(int, steps, 250, "What each thread does.");

@@ -39,6 +39,7 @@
 #include "tests/crash/contents.h"
 #include "tests/crash/ledger.h"
 
+// NOLINTNEXTLINE(readability-redundant-declaration): not every system declares it
 extern char** environ;
 
 ABSL_FLAG(int, rounds, 25, "How many times to kill.");

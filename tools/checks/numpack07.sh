@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source=tools/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 if ! "${NUMPACK07_PYTHON:-false}" -c 'import numpack; assert numpack.__version__ == "0.7.0"' 2>/dev/null; then
-  skip 'no NumPack 0.7; name a Python that has it in $NUMPACK07_PYTHON'
+  skip "no NumPack 0.7; name a Python that has it in \$NUMPACK07_PYTHON"
 fi
 tools/setup.sh build
 
