@@ -60,8 +60,19 @@ ALLOWED = {
     "batch": {ABSEIL, "base", "core", "cache", "storage"},
     # The interfaces too: a user's own backend goes into the options of Open().
     "numpack": {ABSEIL, "base", "interfaces", "core", "batch", "kernels", *NATIVE},
-    # The system's error number inside a status, which becomes OSError's errno.
-    "python": {ABSEIL, "numpack", "exported", "@system_python", "//numpack/base:errno_payload"},
+    # The system's error number inside a status, which becomes OSError's errno; the kernels for
+    # dtypes at run time, which operators of ndarrays run.
+    "python": {
+        ABSEIL,
+        "numpack",
+        "exported",
+        "@system_python",
+        "//numpack/base:errno_payload",
+        "//numpack/core:dtype",
+        "//numpack/kernels:elementwise",
+        "//numpack/kernels:operation",
+        "//numpack/kernels:update_chain",
+    },
     "cli": {ABSEIL, "numpack", "exported", "base", *CLI_TOOLS},
     "bench": {ABSEIL, "numpack", "exported", "python"},
     "tests": {ABSEIL, "numpack", "exported", "python", "cli"},

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "python/numpack/native/gil.h"
+#include "python/numpack/native/in_place_array.h"
 #include "python/numpack/native/numpy_api.h"
 #include "python/numpack/native/status.h"
 
@@ -50,75 +51,6 @@ class NdarrayOwner final : public ArrayOwner {
   PyObject* ndarray_;
 };
 
-int NumpyType(DType dtype) {
-  switch (dtype) {
-    case DType::kBool:
-      return NPY_BOOL;
-    case DType::kUint8:
-      return NPY_UINT8;
-    case DType::kUint16:
-      return NPY_UINT16;
-    case DType::kUint32:
-      return NPY_UINT32;
-    case DType::kUint64:
-      return NPY_UINT64;
-    case DType::kInt8:
-      return NPY_INT8;
-    case DType::kInt16:
-      return NPY_INT16;
-    case DType::kInt32:
-      return NPY_INT32;
-    case DType::kInt64:
-      return NPY_INT64;
-    case DType::kFloat16:
-      return NPY_FLOAT16;
-    case DType::kFloat32:
-      return NPY_FLOAT32;
-    case DType::kFloat64:
-      return NPY_FLOAT64;
-    case DType::kComplex64:
-      return NPY_COMPLEX64;
-    case DType::kComplex128:
-      return NPY_COMPLEX128;
-  }
-  return NPY_NOTYPE;
-}
-
-// The dtype of NumPy's kind letter `kind` with elements of `size` bytes.
-std::optional<DType> DTypeOfKind(char kind, int64_t size) {
-  const auto pick = [size](DType of1, DType of2, DType of4, DType of8) -> std::optional<DType> {
-    switch (size) {
-      case 1:
-        return of1;
-      case 2:
-        return of2;
-      case 4:
-        return of4;
-      case 8:
-        return of8;
-      default:
-        return std::nullopt;
-    }
-  };
-  switch (kind) {
-    case 'b':
-      return DType::kBool;
-    case 'u':
-      return pick(DType::kUint8, DType::kUint16, DType::kUint32, DType::kUint64);
-    case 'i':
-      return pick(DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64);
-    case 'f':
-      if (size == 1) return std::nullopt;
-      return pick(DType::kFloat16, DType::kFloat16, DType::kFloat32, DType::kFloat64);
-    case 'c':
-      if (size == 8) return DType::kComplex64;
-      if (size == 16) return DType::kComplex128;
-      return std::nullopt;
-    default:
-      return std::nullopt;
-  }
-}
-
 // The exception that NumPy has set, as a status.
 absl::Status TakePythonError() {
   nb::python_error error;
@@ -137,14 +69,6 @@ alignas(64) std::byte no_elements[64];
 }  // namespace
 
 bool IsNdarray(nb::handle object) { return PyArray_Check(object.ptr()); }
-
-std::optional<DType> DTypeOfNdarray(nb::handle ndarray) {
-  return DTypeOfKind(PyArray_DESCR(AsArray(ndarray))->kind, PyArray_ITEMSIZE(AsArray(ndarray)));
-}
-
-nb::object NumpyDType(DType dtype) {
-  return nb::steal(reinterpret_cast<PyObject*>(PyArray_DescrFromType(NumpyType(dtype))));
-}
 
 nb::object CheckedNdarray(nb::handle value, absl::string_view name) {
   if (!IsNdarray(value)) {
@@ -211,6 +135,7 @@ nb::object ToNdarray(AnyArray array) {
     throw nb::python_error();
   }
   PyArray_UpdateFlags(AsArray(ndarray), NPY_ARRAY_UPDATE_ALL);
+  if (writable) MakeInPlaceArray(ndarray);
   return ndarray;
 }
 
@@ -222,6 +147,7 @@ absl::StatusOr<AnyArray> NewNdarray(DType dtype, absl::Span<const int64_t> shape
       PyArray_SimpleNew(static_cast<int>(dims.size()), dims.data(), NumpyType(dtype));
   if (ndarray == nullptr) return TakePythonError();
   const nb::object owned = nb::steal(ndarray);
+  MakeInPlaceArray(owned);
   return Share(owned);
 }
 

@@ -6,25 +6,17 @@
 
 #include <nanobind/nanobind.h>
 
-#include <optional>
-
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "numpack/core/array.h"
 #include "numpack/core/dtype.h"
 #include "numpack/core/view.h"
+#include "python/numpack/native/numpy_dtype.h"  // IWYU pragma: export
 
 namespace numpack::python {
 
 bool IsNdarray(nanobind::handle object);
-
-// The library's dtype for an ndarray's elements, whatever their byte order; nullopt for strings,
-// objects, ...
-std::optional<DType> DTypeOfNdarray(nanobind::handle ndarray);
-
-// numpy.dtype.
-nanobind::object NumpyDType(DType dtype);
 
 // Checks a value given for the array `name` and returns it as an ndarray of the machine's byte
 // order: the same object, or a converted copy. TypeError for anything but an ndarray, ValueError
