@@ -26,6 +26,7 @@ from numpack.errors import (
     BatchModeError,
     CorruptStoreError,
     IndexOutOfRangeError,
+    StaleArrayError,
     StoreIOError,
     StoreLockedError,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "IndexOutOfRangeError",
     "LazyArray",
     "NumPack",
+    "StaleArrayError",
     "StoreIOError",
     "StoreLockedError",
     "force_cleanup_windows_handles",

@@ -14,6 +14,7 @@ __all__ = [
     "BatchModeError",
     "CorruptStoreError",
     "IndexOutOfRangeError",
+    "StaleArrayError",
     "StoreIOError",
     "StoreLockedError",
     "UnsavedChangeWarning",
@@ -34,6 +35,10 @@ class IndexOutOfRangeError(IndexError, ValueError, RuntimeError):
 
 class BatchModeError(RuntimeError):
     """Misuse of the batch modes: mixing them, using one after its end, an unsupported change."""
+
+
+class StaleArrayError(ValueError, RuntimeError):
+    """The array that a pickled LazyArray refers to was changed in the meantime."""
 
 
 class UnsavedChangeWarning(UserWarning):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from numpack import _native
-from numpack.errors import IndexOutOfRangeError
+from numpack.errors import IndexOutOfRangeError, StaleArrayError
 from numpack.names import dtype_code
 
 __all__ = ["LazyArray"]
@@ -166,7 +167,25 @@ class LazyArray(_native.LazyBase):
         return self.copy()
 
     def __reduce__(self) -> Any:
-        raise TypeError("a LazyArray cannot be pickled; pickle lazy.copy() instead")
+        """Pickles by reference: store, name and modify time, no elements.
+
+        Whoever unpickles it, in this process or another, gets the same elements, or
+        StaleArrayError when the array was changed meanwhile.
+        """
+        if self._source is None:
+            raise TypeError(
+                "a LazyArray of a batch's pending changes cannot be pickled; "
+                "pickle lazy.copy() instead"
+            )
+        path, modified = self._source
+        return _find_again, (path, self._name, modified, self.shape)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """For ``from_dlpack``: the elements themselves, read-only, where NumPy can say so."""
+        return self._view.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._view.__dlpack_device__()
 
     def close(self) -> None:
         """Do nothing: the mapping lives as long as somebody uses it."""
@@ -206,7 +225,9 @@ class LazyArray(_native.LazyBase):
         axes = (
             new_shape if isinstance(new_shape, (tuple, list)) and not more else (new_shape, *more)
         )
-        return _native.new_lazy_array(self._view.reshape(_reshaped(self.size, axes)), self._name)
+        return _native.new_lazy_array(
+            self._view.reshape(_reshaped(self.size, axes)), self._name, self._source
+        )
 
     # --- Gathering rows
 
@@ -254,6 +275,21 @@ class LazyArray(_native.LazyBase):
         return self._view != _plain(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _find_again(path: str, name: str, modified: int, shape: tuple[int, ...]) -> LazyArray:
+    """What a pickled LazyArray becomes."""
+    from numpack.store import NumPack  # which needs this module
+
+    if not Path(path).is_dir():
+        raise FileNotFoundError(f"the store {path} of the pickled LazyArray '{name}' is gone")
+    with NumPack(path, warn_no_context=False) as npk:
+        lazy = npk.load(name, lazy=True)
+    if lazy._source[1] != modified:
+        raise StaleArrayError(
+            f"array '{name}' in {path} was changed after it was pickled: load it again"
+        )
+    return lazy.reshape(shape)
 
 
 def _binary(operation: Callable[[Any, Any], Any]) -> Callable[[LazyArray, Any], Any]:

@@ -5,9 +5,9 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import DTYPES, numbers, same
 
 import numpack.io as npio
+from helpers import DTYPES, numbers, same
 from numpack import ArrayNotFoundError, NumPack
 
 

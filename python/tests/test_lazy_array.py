@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from helpers import DTYPES, numbers, same
-from numpack import IndexOutOfRangeError, LazyArray, NumPack
+from numpack import IndexOutOfRangeError, LazyArray, NumPack, StaleArrayError
 
 SHAPES = [(7,), (7, 3), (7, 3, 2), (7, 2, 1, 2)]
 
@@ -138,9 +138,61 @@ def test_Z10_iteration(npk):
     assert np.zeros(2) not in lazy_of(npk, numbers(0, 2))
 
 
-def test_Z11_pickling(lazy):
-    with pytest.raises(TypeError):
-        pickle.dumps(lazy)
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_Z11_pickling_is_by_reference(npk, path, protocol):
+    lazy = lazy_of(npk, numbers(100_000, 2))
+    pickled = pickle.dumps(lazy, protocol)
+    assert len(pickled) < 1000
+    again = pickle.loads(pickled)
+    assert type(again) is LazyArray
+    assert same(np.asarray(again), np.asarray(lazy))
+    shaped = pickle.loads(pickle.dumps(lazy.reshape(-1), protocol))
+    assert shaped.shape == (200_000,)
+    npk.close()
+    assert same(np.asarray(pickle.loads(pickled)), numbers(100_000, 2))
+
+
+def test_Z11_pickles_of_what_is_gone(npk, path):
+    lazy = lazy_of(npk, numbers(10, 2))
+    pickled = pickle.dumps(lazy)
+    npk.append({"a": numbers(1, 2)})
+    with pytest.raises(StaleArrayError, match="changed"):
+        pickle.loads(pickled)
+    npk.remove("a")
+    with pytest.raises(KeyError):
+        pickle.loads(pickled)
+    npk.close()
+    shutil.rmtree(path)
+    with pytest.raises(FileNotFoundError, match="gone"):
+        pickle.loads(pickled)
+    assert not path.exists()
+
+
+def test_Z11_pickles_do_not_depend_on_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with NumPack("relative") as npk:
+        npk.save({"a": numbers(3)})
+        monkeypatch.chdir("/")
+        again = pickle.loads(pickle.dumps(npk.load("a", lazy=True)))
+    assert same(np.asarray(again), numbers(3))
+
+
+def test_Z11_pending_changes_cannot_be_pickled(npk):
+    npk.save({"a": numbers(100, 2)})
+    with npk.batch_mode(memory_limit=0.0001):
+        npk.save({"a": numbers(50, 2)})
+        lazy = npk.load("a", lazy=True)
+        assert isinstance(lazy, LazyArray)  # the limit has put it out of memory
+        with pytest.raises(TypeError, match="pending"):
+            pickle.dumps(lazy)
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.1.0", reason="NumPy before 2.1")
+def test_dlpack(lazy):
+    array = np.from_dlpack(lazy)
+    assert np.shares_memory(array, np.asarray(lazy))
+    assert same(array, np.asarray(lazy))
+    assert lazy.__dlpack_device__() == (1, 0)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

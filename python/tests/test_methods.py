@@ -1,6 +1,7 @@
 """The methods of NumPack outside the batch modes: rows S, L, R, A, X, U, G, T, M and K."""
 
 import collections
+import contextlib
 import time
 
 import numpy as np
@@ -88,6 +89,47 @@ def test_L2_lazy_must_be_bool(npk, lazy):
 def test_L2_lazy_none_is_false(npk):
     npk.save({"a": numbers(2)})
     assert type(npk.load("a", None)) is np.ndarray
+
+
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [0, 5, 100_000])
+def test_load_into_an_array(npk, batch, dtype, rows):
+    npk.save({"a": numbers(rows, 2, dtype=dtype)})
+    out = np.zeros((rows, 2), dtype)
+    with npk.batch_mode() if batch else contextlib.nullcontext():
+        assert npk.load("a", out=out) is out
+        assert same(out, numbers(rows, 2, dtype=dtype))
+        if batch:
+            npk.save({"a": np.ones((rows, 2), dtype)})
+            npk.load("a", out=out)
+            assert same(out, np.ones((rows, 2), dtype))
+            assert npk.load("a") is not out
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_load_into_what_does_not_fit(npk, batch):
+    npk.save({"a": numbers(4, 2)})
+    read_only = np.zeros((4, 2))
+    read_only.flags.writeable = False
+    with npk.batch_mode() if batch else contextlib.nullcontext():
+        for out, what in [
+            (np.zeros((4, 3)), "shape"),
+            (np.zeros(8), "shape"),
+            (np.zeros((4, 2), np.float32), "Float32|float32"),
+            (np.zeros((4, 2), ">f8"), "byte order"),
+            (np.zeros((2, 4)).T, "contiguous"),
+            (read_only, "read-only"),
+        ]:
+            with pytest.raises(ValueError, match=what):
+                npk.load("a", out=out)
+            assert not out.any()
+        with pytest.raises(TypeError, match="list"):
+            npk.load("a", out=[1, 2])
+        with pytest.raises(ValueError, match="lazy"):
+            npk.load("a", lazy=True, out=np.zeros((4, 2)))
+        with pytest.raises(ArrayNotFoundError):
+            npk.load("b", out=np.zeros((4, 2)))
 
 
 @pytest.mark.parametrize("lazy", [False, True])

@@ -32,19 +32,24 @@ void BindLifeCycle(nb::class_<Store>& store) {
 
 void BindReading(nb::class_<Store>& store) {
   store
-      .def("load", &Store::Load, "array_name"_a, "lazy"_a.none() = false,
-           nb::sig("def load(self, array_name: str, lazy: bool | None = False) -> numpy.ndarray"),
+      .def("load", &Store::Load, "array_name"_a, "lazy"_a.none() = false, nb::kw_only(),
+           "out"_a = nb::none(),
+           // One line for each of the two results that type checkers tell apart.
+           nb::sig("def load(self, array_name: str, lazy: bool | None = False, *, out: "
+                   "numpy.ndarray | None = None) -> typing.Any"),
            R"(
 Load an array.
 
 Outside a batch: a new, writable, C-contiguous ndarray, independent of the store. In batch mode: the cached
 array, the same object at every load. With lazy=True: a LazyArray, whose elements stay in the file (in batch mode
-the cached array, if there is one).
+the cached array, if there is one). With out: the elements are copied into that array, which is returned; it must be
+C-contiguous, writable, and have the stored dtype and shape.
 
-Raises ArrayNotFoundError (a KeyError) for a missing array, CorruptStoreError when its data is damaged.)")
+Raises ArrayNotFoundError (a KeyError) for a missing array, CorruptStoreError when its data is damaged, ValueError
+when out does not fit.)")
       .def(
           "__getitem__",
-          [](const Store& self, nb::handle name) { return self.Load(name, Py_False); },
+          [](const Store& self, nb::handle name) { return self.Load(name, Py_False, Py_None); },
           "array_name"_a, nb::sig("def __getitem__(self, array_name: str) -> numpy.ndarray"),
           "Same as load(array_name).")
       .def("getitem", &Store::GetItem, "array_name"_a, "indexes"_a.none(),

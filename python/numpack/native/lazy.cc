@@ -19,18 +19,14 @@ int GetBuffer(PyObject* self, Py_buffer* buffer, int flags) {
   return PyObject_GetBuffer(nb::inst_ptr<LazyBase>(self)->view.ptr(), buffer, flags);
 }
 
-nb::object NewOfType(nb::handle type, nb::object view, nb::object name) {
-  nb::object self = nb::inst_alloc(type);
-  new (nb::inst_ptr<LazyBase>(self)) LazyBase{std::move(view), std::move(name)};
-  nb::inst_mark_ready(self);
-  return self;
-}
-
 }  // namespace
 
-nb::object NewLazyArray(nb::object view, nb::object name) {
+nb::object NewLazyArray(nb::object view, nb::object name, nb::object source) {
   const nb::object type = nb::module_::import_("numpack.lazy_array").attr("LazyArray");
-  return NewOfType(type, std::move(view), std::move(name));
+  nb::object self = nb::inst_alloc(type);
+  new (nb::inst_ptr<LazyBase>(self)) LazyBase{std::move(view), std::move(name), std::move(source)};
+  nb::inst_mark_ready(self);
+  return self;
 }
 
 void BindLazy(nb::module_& module) {
@@ -40,8 +36,9 @@ void BindLazy(nb::module_& module) {
       module, "LazyBase", nb::type_slots(slots),
       "Native half of numpack.LazyArray: a read-only ndarray and the array's name.")
       .def_ro("_view", &LazyBase::view)
-      .def_ro("_name", &LazyBase::name);
-  module.def("new_lazy_array", &NewLazyArray, "view"_a, "name"_a);
+      .def_ro("_name", &LazyBase::name)
+      .def_ro("_source", &LazyBase::source);
+  module.def("new_lazy_array", &NewLazyArray, "view"_a, "name"_a, "source"_a.none());
 }
 
 }  // namespace numpack::python

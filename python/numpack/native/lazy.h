@@ -12,13 +12,17 @@ namespace numpack::python {
 
 struct LazyBase {
   nanobind::object view;  // a read-only ndarray
-  nanobind::object name;  // a str, for repr
+  nanobind::object name;  // a str
+  // Where another process finds the same elements: the store's absolute path and the array's modify
+  // time; None when they are in no store.
+  nanobind::object source;
 };
 
 void BindLazy(nanobind::module_& module);
 
 // An object of Python's numpack.LazyArray.
-nanobind::object NewLazyArray(nanobind::object view, nanobind::object name);
+nanobind::object NewLazyArray(nanobind::object view, nanobind::object name,
+                              nanobind::object source);
 
 }  // namespace numpack::python
 

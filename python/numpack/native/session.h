@@ -21,12 +21,12 @@ absl::Status ClosedError(absl::string_view path);
 
 // An opened store. Operations share the mutex; closing takes it alone, so that none is cut short.
 struct Handle {
-  Handle(NumPack opened, std::string opened_path)
-      : store(std::move(opened)), path(std::move(opened_path)) {}
+  Handle(NumPack opened, std::string opened_path);
 
   std::shared_mutex mutex;
   NumPack store;
-  const std::string path;
+  const std::string path;           // as the user gave it, for messages
+  const std::string absolute_path;  // wherever the process goes
 };
 
 class Session {

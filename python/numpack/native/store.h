@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -47,10 +48,10 @@ class Store {
   void RequireUsable() const { Enter(); }
 
   // Reading.
-  nanobind::object Load(nanobind::handle name, nanobind::handle lazy) const;
+  nanobind::object Load(nanobind::handle name, nanobind::handle lazy, nanobind::handle out) const;
   nanobind::object GetItem(nanobind::handle name, nanobind::handle indexes) const;
   // A read-only ndarray over the elements as they are now.
-  nanobind::object Snapshot(nanobind::handle name) const;
+  nanobind::object Snapshot(nanobind::handle name) const { return TakeSnapshot(name).first; }
   nanobind::object ArrayShape(nanobind::handle name) const;
   nanobind::object ModifyTime(nanobind::handle name) const;
   nanobind::list Names() const;
@@ -98,6 +99,9 @@ class Store {
   // What an operation is to work on. RuntimeError when closed, or outside `with` on a strict
   // handle.
   Session Enter() const;
+
+  // The elements as they are now, and when they last changed.
+  std::pair<nanobind::object, int64_t> TakeSnapshot(nanobind::handle name) const;
 
   absl::Status CloseStatus();
   // Ends the batch. Needs no GIL.

@@ -57,6 +57,43 @@ absl::StatusOr<AnyArray> RowsFrom(Batch& batch, absl::string_view name, const Ro
   return batch.LoadRows(name, rows, NewNdarray);
 }
 
+// The argument `out` of load, as an array to be written.
+AnyArray OutOf(nb::handle out) {
+  if (!IsNdarray(out)) {
+    Raise(PythonError("TypeError", absl::StrCat("out must be a numpy.ndarray, not ",
+                                                Py_TYPE(out.ptr())->tp_name)));
+  }
+  // A copy in the machine's byte order would not be what the caller sees.
+  if (!CheckedNdarray(out, "out").is(out))
+    Raise(absl::InvalidArgumentError("out must have the machine's byte order"));
+  AnyArray array = Share(out);
+  if (!array.writable()) Raise(absl::InvalidArgumentError("out is read-only"));
+  if (!array.view().IsContiguous()) Raise(absl::InvalidArgumentError("out is not C-contiguous"));
+  return array;
+}
+
+absl::Status CheckFits(DType dtype, absl::Span<const int64_t> shape, const AnyArray& out) {
+  if (out.dtype() == dtype && absl::MakeConstSpan(out.shape()) == shape) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the array is ", DTypeName(dtype), " of shape ", ShapeString(shape), ", out is ",
+                   DTypeName(out.dtype()), " of shape ", ShapeString(out.shape())));
+}
+
+absl::Status LoadInto(NumPack& store, absl::string_view name, const AnyArray& out) {
+  const auto factory = [&](DType dtype,
+                           absl::Span<const int64_t> shape) -> absl::StatusOr<AnyArray> {
+    NUMPACK_RETURN_IF_ERROR(CheckFits(dtype, shape, out));
+    return out;
+  };
+  return store.Load(name, factory).status();
+}
+absl::Status LoadInto(Batch& batch, absl::string_view name, const AnyArray& out) {
+  NUMPACK_ASSIGN_OR_RETURN(const AnyArray cached, batch.Load(name));
+  NUMPACK_RETURN_IF_ERROR(CheckFits(cached.dtype(), cached.shape(), out));
+  if (cached.data() != out.data()) CopyElements(cached.view(), out.mutable_data());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<AnyArray> LoadFrom(Batch& batch, absl::string_view name) { return batch.Load(name); }
 absl::StatusOr<AnyArray> LoadFrom(NumPack& store, absl::string_view name) {
   return store.Load(name, NewNdarray);
@@ -64,13 +101,24 @@ absl::StatusOr<AnyArray> LoadFrom(NumPack& store, absl::string_view name) {
 
 }  // namespace
 
-nb::object Store::Load(nb::handle name, nb::handle lazy) const {
+nb::object Store::Load(nb::handle name, nb::handle lazy, nb::handle out) const {
   const bool is_lazy = IsLazy(lazy);
   const absl::string_view text = NameOf(name);
+  if (!out.is_none()) {
+    if (is_lazy) Raise(absl::InvalidArgumentError("a lazy array has no elements to put into out"));
+    const AnyArray target_array = OutOf(out);
+    Check(Explain(Enter().Read([&](auto& target) { return LoadInto(target, text, target_array); }),
+                  text));
+    return nb::borrow(out);
+  }
   if (is_lazy) {
     Enter();
     if (nb::object cached = Cached(name); !cached.is_none()) return cached;
-    return NewLazyArray(Snapshot(name), nb::borrow(name));
+    auto [view, modified_us] = TakeSnapshot(name);
+    // What a batch has pending is in no store yet.
+    nb::object source = nb::none();
+    if (batch_ == nullptr) source = nb::make_tuple(Text(handle_->absolute_path), modified_us);
+    return NewLazyArray(std::move(view), nb::borrow(name), std::move(source));
   }
   absl::StatusOr<AnyArray> array =
       Enter().Read([&](auto& target) { return LoadFrom(target, text); });
@@ -78,14 +126,16 @@ nb::object Store::Load(nb::handle name, nb::handle lazy) const {
   return ToNdarray(*std::move(array));
 }
 
-nb::object Store::Snapshot(nb::handle name) const {
+std::pair<nb::object, int64_t> Store::TakeSnapshot(nb::handle name) const {
+  using Taken = std::pair<AnyArray, int64_t>;
   const absl::string_view text = NameOf(name);
-  absl::StatusOr<AnyArray> array = Enter().Read([&](auto& target) -> absl::StatusOr<AnyArray> {
+  absl::StatusOr<Taken> taken = Enter().Read([&](auto& target) -> absl::StatusOr<Taken> {
     NUMPACK_ASSIGN_OR_RETURN(const LazyArray lazy, target.Lazy(text));
-    return lazy.View();
+    NUMPACK_ASSIGN_OR_RETURN(AnyArray view, lazy.View());
+    return Taken(std::move(view), lazy.info().modified_us);
   });
-  if (!array.ok()) Raise(Explain(array.status(), text));
-  return ToNdarray(*std::move(array));
+  if (!taken.ok()) Raise(Explain(taken.status(), text));
+  return {ToNdarray(std::move(taken->first)), taken->second};
 }
 
 nb::object Store::GetItem(nb::handle name, nb::handle indexes) const {
