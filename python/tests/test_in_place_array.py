@@ -282,12 +282,9 @@ class TestPath:
 
     def test_what_numpy_does_differently_is_left_to_it(self):
         array = of_the_class(np.ones(LARGE // 4, np.float32))
-        for number in (3.4e38, 1e-40, 2**24 + 1, np.float64(2), 1j):
+        for number in (3.4e38, 1e-40, 2**24 + 1, np.float64(2)):
             with np.errstate(all="ignore"):
-                try:
-                    assert self.ran(lambda number=number: operator.imul(array, number)) == 0
-                except TypeError:
-                    pass  # a complex number
+                assert self.ran(lambda number=number: operator.imul(array, number)) == 0
 
     def test_the_instruction_set_has_a_name(self):
         assert _native.simd_target() in {
