@@ -1,7 +1,6 @@
 """Long-running programs: descriptors, mappings and memory stay what they were."""
 
 import gc
-import os
 import sys
 from pathlib import Path
 
@@ -22,7 +21,7 @@ def usage():
     status = Path("/proc/self/status").read_text()
     anonymous = next(line for line in status.splitlines() if line.startswith("RssAnon"))
     return {
-        "files": len(os.listdir("/proc/self/fd")),
+        "files": len(list(Path("/proc/self/fd").iterdir())),
         "mappings": len(Path("/proc/self/maps").read_text().splitlines()),
         "bytes": int(anonymous.split()[1]) * 1024,
     }
