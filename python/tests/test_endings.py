@@ -1,4 +1,4 @@
-"""However a program ends, inside a mode or with a store open: what was promised is there afterwards."""
+"""However a program ends, in a mode or with a store open: what was promised is there afterwards."""
 
 import signal
 import subprocess
