@@ -35,6 +35,7 @@ struct Job {
   std::vector<std::string> arrays;  // only these; empty: all
   std::string name;                 // of a .npy file's array
   bool force = false;
+  bool checksum = false;
 };
 
 // Counts the bytes of all arrays for the progress bar and remembers what was copied.
@@ -73,10 +74,11 @@ absl::Status CheckAllFound(const Job& job, const Tally& tally) {
 
 // --- Into a store
 
-absl::StatusOr<NumPack> OpenTarget(const std::string& path) {
+absl::StatusOr<NumPack> OpenTarget(const Job& job) {
   StoreOptions options;
+  options.checksum = job.checksum;
   options.background_sync = false;  // Close makes all durable
-  return NumPack::Open(path, options);
+  return NumPack::Open(job.to, options);
 }
 
 absl::Status StartArray(const Job& job, const std::string& name, const ArrayInfo& info,
@@ -187,7 +189,7 @@ absl::Status ImportLegacy(const Job& job, ArrayWriter& writer, Tally& tally) {
 }
 
 absl::Status Import(const Job& job, Tally& tally) {
-  NUMPACK_ASSIGN_OR_RETURN(NumPack store, OpenTarget(job.to));
+  NUMPACK_ASSIGN_OR_RETURN(NumPack store, OpenTarget(job));
   {
     NUMPACK_ASSIGN_OR_RETURN(ArrayWriter writer, ArrayWriter::Begin(store));
     switch (job.from_format) {
@@ -347,12 +349,15 @@ absl::StatusOr<Job> MakeJob(const Arguments& arguments) {
   job.arrays = arguments.Values("--array");
   job.name = arguments.Value("--name");
   job.force = arguments.Has("--force");
+  job.checksum = arguments.Has("--checksum");
   if ((job.from_format == Format::kStore) == (job.to_format == Format::kStore)) {
     return absl::InvalidArgumentError(
         job.to_format == Format::kStore
             ? "FROM and TO are both stores: name a .npy or .npz file, or pass --to v1"
             : "neither FROM nor TO is a store: convert into a store first, then out of it");
   }
+  if (job.checksum && job.to_format != Format::kStore)
+    return absl::InvalidArgumentError("--checksum is for a store as TO");
   if (!job.name.empty() && job.from_format != Format::kNpy)
     return absl::InvalidArgumentError("--name is for a .npy file; others hold names");
   if (!job.arrays.empty() && (job.from_format == Format::kNpy || job.to_format == Format::kLegacy))

@@ -29,6 +29,7 @@ void WriteInfo(const NamedInfo& array, JsonWriter& out) {
   for (const int64_t axis : array.info.shape) out.Signed(axis);
   out.EndArray();
   out.Key("nbytes").Signed(array.info.nbytes);
+  out.Key("checksum").Bool(array.info.has_checksum);
   out.Key("modified_us").Signed(array.info.modified_us).EndObject();
 }
 
@@ -96,6 +97,11 @@ absl::Status PrintStoreInfo(const std::string& path, const Console& console) {
   NUMPACK_ASSIGN_OR_RETURN(NumPack store, OpenStore(backend));
   NUMPACK_ASSIGN_OR_RETURN(const StoreStats stats, store.Stats());
   const std::vector<std::string> interrupted = store.Interrupted();
+  uint64_t checksums = 0;
+  for (const std::string& name : store.List()) {
+    const absl::StatusOr<ArrayInfo> info = store.Info(name);
+    checksums += info.ok() && info->has_checksum ? 1 : 0;
+  }
   NUMPACK_RETURN_IF_ERROR(store.Close());
   const std::pair<const char*, uint64_t> sizes[] = {
       {"live_bytes", stats.live_bytes},   {"slack_bytes", stats.slack_bytes},
@@ -106,7 +112,8 @@ absl::Status PrintStoreInfo(const std::string& path, const Console& console) {
   if (console.json) {
     JsonWriter out;
     out.BeginObject().Key("ok").Bool(true).Key("store").Text(path);
-    out.Key("arrays").Number(stats.arrays).Key("segments").Number(stats.segments);
+    out.Key("arrays").Number(stats.arrays).Key("checksums").Number(checksums);
+    out.Key("segments").Number(stats.segments);
     for (const auto& [name, bytes] : sizes) out.Key(name).Number(bytes);
     out.Key("interrupted").BeginArray();
     for (const std::string& name : interrupted) out.Text(name);
@@ -116,6 +123,7 @@ absl::Status PrintStoreInfo(const std::string& path, const Console& console) {
   }
   console.Print(path);
   console.Print(absl::StrFormat("  arrays        %d", stats.arrays));
+  console.Print(absl::StrFormat("  checksums     %d", checksums));
   console.Print(absl::StrFormat("  segments      %d", stats.segments));
   for (const auto& [name, bytes] : sizes)
     console.Print(absl::StrFormat("  %-12s  %s (%d)", name, HumanBytes(bytes), bytes));

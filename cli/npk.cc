@@ -56,11 +56,12 @@ const std::vector<Command>& Commands() {
       {"verify",
        "STORE",
        "check everything that can be checked, and change nothing",
-       "Ends with 1 when something is wrong. Notes are no fault. Writers wait meanwhile.\n",
+       "Ends with 1 when something is wrong. Notes are no fault. Writers wait meanwhile. Arrays\n"
+       "that carry a checksum are read and compared with it.\n",
        1,
        1,
        RunVerify,
-       {}},
+       {{"--no-contents", "", "do not read the arrays that carry a checksum"}}},
       {"repair",
        "DAMAGED NEW",
        "save the arrays of a damaged store that check out",
@@ -87,6 +88,7 @@ const std::vector<Command>& Commands() {
            {"--array", "NAME", "copy only this one; may be repeated"},
            {"--name", "NAME", "for .npy: the array's name in the store (default: the file's)"},
            {"--force", "", "replace arrays, or the file, that are there"},
+           {"--checksum", "", "into a store: arrays carry a checksum of their contents"},
        }},
   };
   return *commands;

@@ -143,6 +143,32 @@ class NpkTest(unittest.TestCase):
         self.assertIn("not empty", self.run_npk("repair", "s", "new", code=1).stderr)
         self.assertIn("lost 'b'", self.run_npk("repair", "s", "newer", code=1).stdout)
 
+    def test_contents_with_checksums(self):
+        array = self.save_npy("w.npy", np.arange(100_000.0))
+        self.run_npk("convert", "w.npy", "s", "--checksum")
+        self.run_npk("convert", "w.npy", "s", "--name", "without")
+        shown = [(a["name"], a["checksum"]) for a in self.json("ls", "s")["arrays"]]
+        self.assertEqual(shown, [("w", True), ("without", False)])
+        self.assertTrue(self.json("info", "s", "w")["arrays"][0]["checksum"])
+        self.assertEqual(self.json("info", "s")["checksums"], 1)
+        self.assertEqual(self.json("verify", "s")["contents_checked"], 1)
+        for segment in (self.folder / "s").glob("segment.*"):
+            damaged = bytearray(segment.read_bytes())
+            damaged[5000] ^= 4
+            segment.write_bytes(damaged)
+        [finding] = self.json("verify", "s", code=1)["findings"]
+        self.assertEqual((finding["severity"], finding["array"]), ("error", "w"))
+        self.assertIn("checksum", finding["what"])
+        self.assertIn("npk repair", finding["remedy"])
+        self.assertIn("array 'w'", self.run_npk("verify", "s", code=1).stdout)
+        self.assertEqual(self.json("verify", "s", "--no-contents")["contents_checked"], 0)
+        answer = self.json("repair", "s", "new", code=1)
+        self.assertEqual(answer["saved"], ["w", "without"])
+        self.assertEqual([doubt["name"] for doubt in answer["doubtful"]], ["w"])
+        back = self.out_of_store("new", "w")
+        self.assertEqual(np.count_nonzero(back != array), 1)
+        self.run_npk("convert", "new", "x.npz", "--checksum", code=2)
+
     def test_repair_of_a_sound_store_is_a_copy(self):
         arrays = self.make_store()
         self.assertEqual(self.json("repair", "s", "new")["saved"], list(arrays))

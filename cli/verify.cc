@@ -66,10 +66,12 @@ absl::StatusOr<std::shared_ptr<Backend>> OpenForReading(const std::string& path)
                    " NEW` checks it and makes a store of it"));
 }
 
-absl::StatusOr<VerifyReport> VerifyPath(const std::string& path, const Console& console) {
+absl::StatusOr<VerifyReport> VerifyPath(const std::string& path, bool contents,
+                                        const Console& console) {
   NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> backend, OpenForReading(path));
   Progress progress(console, "verifying");
   VerifyOptions options;
+  options.contents = contents;
   options.progress = [&](uint64_t done, uint64_t total) { progress.Update(done, total); };
   return Verify(*backend, options);
 }
@@ -89,19 +91,21 @@ absl::StatusOr<RepairReport> RepairPath(const std::string& from, const std::stri
 
 int RunVerify(const Arguments& arguments, const Console& console) {
   const std::string& path = arguments.positional()[0];
-  const auto report = VerifyPath(path, console);
+  const auto report = VerifyPath(path, !arguments.Has("--no-contents"), console);
   if (!report.ok()) return console.Fail(report.status());
   if (console.json) {
     JsonWriter out;
     out.BeginObject().Key("ok").Bool(report->clean()).Key("store").Text(path);
     out.Key("arrays").Number(report->arrays).Key("array_bytes").Number(report->array_bytes);
+    out.Key("contents_checked").Number(report->contents_checked);
     out.Key("records").Number(report->records).Key("in_use").Bool(report->in_use);
     WriteFindings(report->findings, out);
     console.Print(out.EndObject().text());
   } else {
     PrintFindings(report->findings, /*remedies=*/true, console);
     console.Print(absl::StrCat(path, ": ", report->arrays, " arrays, ",
-                               HumanBytes(report->array_bytes), ", ", report->records,
+                               HumanBytes(report->array_bytes), ", contents of ",
+                               report->contents_checked, " compared, ", report->records,
                                " log records: ", report->clean() ? "in order" : "NOT in order"));
   }
   return report->clean() ? kOk : kFailed;

@@ -123,11 +123,12 @@ absl::Status WritableBatchState::Finish() {
     if (!metadata.ok()) status.Update(metadata.status());
     ends.push_back({name, metadata.ok() ? *std::move(metadata) : loaded.metadata});
   }
-  status.Update(store_.storage()->EndInPlace(ends));
+  // First, so that what the array is at its end stays what it is: it may be given a checksum.
   for (auto& [name, loaded] : loaded_) {
     loaded.array = AnyArray();
     if (loaded.owner.use_count() > 1) loaded.owner->CutOff();
   }
+  status.Update(store_.storage()->EndInPlace(ends));
   loaded_.clear();
   return status;
 }

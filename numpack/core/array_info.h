@@ -18,6 +18,7 @@ struct ArrayInfo {
   int64_t modified_us = 0;  // last change of contents, microseconds since the Unix epoch
   // Rows that are stored, but gone: not counted in shape and nbytes. Null: none.
   std::shared_ptr<const DroppedRows> dropped = nullptr;
+  bool has_checksum = false;  // of the stored contents: StoreOptions::checksum
 };
 
 }  // namespace numpack

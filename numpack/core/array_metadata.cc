@@ -71,6 +71,7 @@ absl::StatusOr<ArrayInfo> InfoOf(absl::string_view name, const storage::PinnedBy
         "array '", name, "' of shape ", ShapeString(info.shape), " and dtype ",
         DTypeName(info.dtype), " does not have the ", bytes.length(), " bytes that are stored"));
   }
+  info.has_checksum = bytes.has_checksum();
   return info;
 }
 

@@ -23,7 +23,7 @@ absl::Status ArrayWriter::Start(absl::string_view name, DType dtype,
   info->dtype = dtype;
   info->shape.assign(shape.begin(), shape.end());
   info->nbytes = elements * static_cast<int64_t>(ItemSize(dtype));
-  NUMPACK_ASSIGN_OR_RETURN(extent_, pending_.Allocate(static_cast<uint64_t>(info->nbytes)));
+  NUMPACK_ASSIGN_OR_RETURN(extent_, pending_.Allocate(name, static_cast<uint64_t>(info->nbytes)));
   name_ = std::string(name);
   info_ = std::move(info);
   written_ = 0;

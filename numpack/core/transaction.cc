@@ -100,7 +100,7 @@ absl::Status Transaction::Save(absl::string_view name, const ArrayView& view) {
   NUMPACK_RETURN_IF_ERROR(Annotate(name, Validate(view)));
   AnyArray copy;
   NUMPACK_ASSIGN_OR_RETURN(const absl::Span<const std::byte> elements, ElementsOf(view, &copy));
-  absl::StatusOr<storage::PendingExtent> extent = pending_.Allocate(elements.size());
+  absl::StatusOr<storage::PendingExtent> extent = pending_.Allocate(name, elements.size());
   if (!extent.ok()) return Annotate(name, extent.status());
   NUMPACK_RETURN_IF_ERROR(Annotate(name, extent->Write(0, elements)));
   return Put(name, ArrayInfo{view.dtype, view.shape, view.nbytes(), 0}, *std::move(extent));
@@ -214,7 +214,7 @@ absl::Status Transaction::WriteWithoutDropped(absl::string_view name, ArrayInfo 
   info.dropped = nullptr;
   info.nbytes = info.shape[0] * static_cast<int64_t>(row_bytes);
   absl::StatusOr<storage::PendingExtent> extent =
-      pending_.Allocate(static_cast<uint64_t>(info.nbytes));
+      pending_.Allocate(name, static_cast<uint64_t>(info.nbytes));
   if (!extent.ok()) return Annotate(name, extent.status());
   NUMPACK_RETURN_IF_ERROR(Annotate(name, extent->Write(0, pieces)));
   return Put(name, std::move(info), *std::move(extent));
@@ -225,7 +225,7 @@ absl::Status Transaction::DropAllRows(absl::string_view name) {
   if (info.shape[0] == 0) return absl::OkStatus();
   info.shape[0] = 0;
   info.dropped = nullptr;
-  NUMPACK_ASSIGN_OR_RETURN(storage::PendingExtent nothing, pending_.Allocate(0));
+  NUMPACK_ASSIGN_OR_RETURN(storage::PendingExtent nothing, pending_.Allocate(name, 0));
   return Put(name, std::move(info), std::move(nothing));
 }
 

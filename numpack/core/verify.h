@@ -6,10 +6,13 @@
 //
 // Verify reads and never writes. It checks the commit log record by record, that every array's
 // bytes lie within their file and in nobody else's, and that type, shape and number of bytes agree.
-// It needs nobody to close the store, but keeps writers waiting while it looks at an open one.
+// Arrays that carry a checksum (StoreOptions::checksum) it reads, and compares; VerifyOptions can
+// leave that out. It needs nobody to close the store, but keeps writers waiting while it looks at
+// an open one.
 //
 // Repair reads a damaged store that nobody has open, and makes a fresh one of the arrays that check
-// out. It says which arrays it saved, which of these deserve a look, and which are lost.
+// out. It says which arrays it saved, which of these deserve a look, and which are lost. One whose
+// contents do not match their checksum is saved, and deserves a look.
 #ifndef NUMPACK_CORE_VERIFY_H_
 #define NUMPACK_CORE_VERIFY_H_
 

@@ -22,7 +22,7 @@ namespace {
 void PutRaw(ArrayStore& store, absl::string_view name, std::string metadata) {
   auto transaction = store.storage()->Begin();
   ASSERT_OK(transaction.status());
-  auto extent = transaction->Allocate(12);
+  auto extent = transaction->Allocate(name, 12);
   ASSERT_OK(extent.status());
   ASSERT_OK(transaction->Put(name, *std::move(extent), std::move(metadata)));
   ASSERT_OK(transaction->Commit());

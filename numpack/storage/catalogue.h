@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct Entry {
   std::string metadata;
   uint64_t ordinal = 0;  // entries are listed by it: the order of first save
   InPlace in_place = InPlace::kNo;
+  // CRC-32C of the used bytes, when the array carries one. Unknown while in_place is not kNo: then
+  // it is that of before.
+  std::optional<uint32_t> checksum;
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 

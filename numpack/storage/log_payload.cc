@@ -14,12 +14,13 @@ namespace {
 constexpr uint32_t kMagic = 0x4C4B504E;  // "NPKL"
 constexpr uint32_t kInPlaceFlag = 1;
 constexpr uint32_t kOwnSegmentFlag = 2;
+constexpr uint32_t kChecksumFlag = 4;
 
 // Fewest bytes that an entry, a name or an item can take: a count above remaining / this is a lie.
 constexpr size_t kExtentBytes = 4 + 8 + 4 + 8 + 8;
 constexpr size_t kMinEntryBytes = 4 + 4 + 8 + kExtentBytes;
 constexpr size_t kMinNameBytes = 4;
-constexpr size_t kMinItemBytes = 8;
+constexpr size_t kMinItemBytes = 4 + 4 + 4;
 constexpr size_t kMinPieceBytes = 8 + 4;
 
 absl::Status Malformed(absl::string_view what) {
@@ -38,7 +39,14 @@ void EncodeEntry(const EntryRecord& entry, Encoder& out) {
   out.Bytes(entry.name);
   out.Bytes(entry.metadata);
   out.U64(entry.length);
-  EncodeExtent(entry.extent, entry.in_place ? kInPlaceFlag : 0, out);
+  EncodeExtent(entry.extent,
+               (entry.in_place ? kInPlaceFlag : 0) | (entry.checksum ? kChecksumFlag : 0), out);
+  if (entry.checksum.has_value()) out.U32(*entry.checksum);
+}
+
+void EncodeChecksum(std::optional<uint32_t> checksum, Encoder& out) {
+  out.U32(checksum.has_value() ? kChecksumFlag : 0);
+  if (checksum.has_value()) out.U32(*checksum);
 }
 
 absl::StatusOr<std::string> DecodeName(Decoder& in) {
@@ -77,12 +85,25 @@ absl::StatusOr<EntryRecord> DecodeEntry(Decoder& in) {
   NUMPACK_ASSIGN_OR_RETURN(entry.name, DecodeName(in));
   entry.metadata = std::string(in.Bytes());
   entry.length = in.U64();
-  uint32_t flags = kInPlaceFlag;
+  uint32_t flags = kInPlaceFlag | kChecksumFlag;
   NUMPACK_ASSIGN_OR_RETURN(entry.extent, DecodeExtent(in, &flags));
-  entry.in_place = flags != 0;
+  entry.in_place = (flags & kInPlaceFlag) != 0;
+  if ((flags & kChecksumFlag) != 0) entry.checksum = in.U32();
+  if (in.failed()) return Malformed("checksum cut short");
   if (entry.metadata.size() > kMaxMetadataBytes) return Malformed("metadata too long");
   if (entry.length > entry.extent.capacity) return Malformed("entry longer than its extent");
+  if (entry.length == 0 && entry.checksum.value_or(0) != 0)
+    return Malformed("no bytes have that checksum");
   return entry;
+}
+
+absl::StatusOr<std::optional<uint32_t>> DecodeChecksum(Decoder& in) {
+  std::optional<uint32_t> checksum;
+  const uint32_t flags = in.U32();
+  if ((flags & ~kChecksumFlag) != 0) return Malformed("unknown flags");
+  if (flags != 0) checksum = in.U32();
+  if (in.failed()) return Malformed("checksum cut short");
+  return checksum;
 }
 
 // Reads a count and that many elements.
@@ -169,6 +190,7 @@ std::string Encode(const InPlacePayload& payload) {
   for (const InPlacePayload::Item& item : payload.items) {
     out.Bytes(item.name);
     out.Bytes(item.metadata);
+    EncodeChecksum(item.checksum, out);
   }
   return bytes;
 }
@@ -181,6 +203,7 @@ absl::StatusOr<InPlacePayload> DecodeInPlace(absl::string_view payload) {
     item.metadata = std::string(decoder.Bytes());
     if (decoder.failed() || item.metadata.size() > kMaxMetadataBytes)
       return Malformed("bad metadata");
+    NUMPACK_ASSIGN_OR_RETURN(item.checksum, DecodeChecksum(decoder));
     return item;
   };
   InPlacePayload result;
@@ -196,6 +219,7 @@ std::string Encode(const RedoPayload& payload) {
   out.Bytes(payload.name);
   out.Bytes(payload.metadata);
   out.U64(payload.extent);
+  EncodeChecksum(payload.checksum, out);
   for (const auto* pieces : {&payload.redo, &payload.undo}) {
     out.U32(static_cast<uint32_t>(pieces->size()));
     for (const RedoPayload::Piece& piece : *pieces) {
@@ -221,6 +245,7 @@ absl::StatusOr<RedoPayload> DecodeRedo(absl::string_view payload) {
   result.metadata = std::string(in.Bytes());
   result.extent = in.U64();
   if (in.failed() || result.metadata.size() > kMaxMetadataBytes) return Malformed("bad metadata");
+  NUMPACK_ASSIGN_OR_RETURN(result.checksum, DecodeChecksum(in));
   NUMPACK_ASSIGN_OR_RETURN(result.redo,
                            DecodeList<RedoPayload::Piece>(in, kMinPieceBytes, decode_piece));
   NUMPACK_ASSIGN_OR_RETURN(result.undo,

@@ -4,6 +4,7 @@
 #define NUMPACK_STORAGE_LOG_PAYLOAD_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ struct EntryRecord {
   uint64_t length = 0;    // used bytes, at most the capacity
   bool in_place = false;  // being changed where it lies
   ExtentRecord extent;
+  // CRC-32C of the used bytes, of an array that carries one. While it is being changed in place
+  // that of before.
+  std::optional<uint32_t> checksum;
 };
 
 // kCommit
@@ -55,8 +59,9 @@ struct RedoPayload {
   std::string name;
   std::string metadata;  // the new one
   uint64_t extent = 0;
-  std::vector<Piece> redo;  // in this order: pieces may overlap
-  std::vector<Piece> undo;  // none when no state that could come back names the extent
+  std::optional<uint32_t> checksum;  // the new one, of an array that carries one
+  std::vector<Piece> redo;           // in this order: pieces may overlap
+  std::vector<Piece> undo;           // none when no state that could come back names the extent
 };
 // kKept: extents that no entry names, but that somebody reads.
 struct KeptPayload {
@@ -66,11 +71,12 @@ struct KeptPayload {
 struct BarrierPayload {
   uint64_t covered = 0;  // all records up to this generation, and the bytes they name
 };
-// kInPlaceBegin (metadata empty) and kInPlaceEnd
+// kInPlaceBegin (metadata as it is, no checksums) and kInPlaceEnd
 struct InPlacePayload {
   struct Item {
     std::string name;
     std::string metadata;
+    std::optional<uint32_t> checksum = std::nullopt;  // of an array that carries one
   };
   std::vector<Item> items;
 };

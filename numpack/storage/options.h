@@ -30,6 +30,11 @@ struct StoreOptions {
   bool background_sync = true;
   absl::Duration sync_delay = absl::Seconds(1);
 
+  // Whether arrays that are saved carry a checksum of their contents, which Verify compares. Once
+  // any handle of the process on the store has asked for it, it holds for all of them. An array
+  // that carries one keeps it, whoever changes it. Default: no.
+  bool checksum = false;
+
   // Whether to make an empty store where there is none. Default: yes; otherwise NotFound.
   bool create = true;
 };

@@ -30,6 +30,8 @@ class PinnedBytes {
 
   uint64_t length() const { return entry_ == nullptr ? 0 : entry_->length; }
   const std::string& metadata() const { return entry_->metadata; }
+  // Whether the log has a checksum of them.
+  bool has_checksum() const { return entry_->checksum.has_value(); }
 
   // Copies [offset, offset + to.size()). OutOfRange beyond length().
   absl::Status Read(uint64_t offset, absl::Span<std::byte> to) const;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "numpack/base/status_macros.h"
+#include "numpack/storage/contents_check.h"
 #include "numpack/storage/options.h"
 #include "numpack/storage/salvage.h"
 #include "numpack/storage/shared_state.h"
@@ -22,6 +23,7 @@ constexpr absl::Duration kProbeWait = absl::Seconds(1);
 struct Outcome {
   absl::Status read;
   absl::Status written;
+  absl::Status contents;  // whether they match their checksum, if there is one
 };
 
 template <typename Moved>
@@ -30,24 +32,29 @@ Outcome CopyArray(Salvage& salvage, const SalvagedArray& array, Store& to, Moved
   auto transaction = to.Begin();
   outcome.written = transaction.status();
   if (!outcome.written.ok()) return outcome;
-  auto extent = transaction->Allocate(array.entry.length);
+  auto extent = transaction->Allocate(array.entry.name, array.entry.length);
   outcome.written = extent.status();
+  if (extent.ok() && array.entry.checksum.has_value()) extent->AddChecksum();
+  ContentsCheck contents(array.entry);
   std::vector<std::byte> block;
   for (uint64_t at = 0; outcome.written.ok() && at < array.entry.length; at += block.size()) {
     block.resize(std::min(kBlockBytes, array.entry.length - at));
     outcome.read = salvage.ReadArray(array, at, absl::MakeSpan(block));
     if (!outcome.read.ok()) return outcome;
+    contents.Add(block);
     outcome.written = extent->Write(at, block);
     moved(block.size());
   }
   if (outcome.written.ok())
     outcome.written = transaction->Put(array.entry.name, *std::move(extent), array.entry.metadata);
   if (outcome.written.ok()) outcome.written = transaction->Commit();
+  outcome.contents = contents.Result();
   return outcome;
 }
 
 // Why an array that could be read may not be right; empty when it is.
-std::string Doubt(const SalvagedArray& array) {
+std::string Doubt(const SalvagedArray& array, const absl::Status& contents) {
+  if (!contents.ok()) return std::string(contents.message());
   if (array.entry.in_place)
     return "changes in writable mode were cut short: it may mix old and new elements";
   if (array.doubtful)
@@ -114,7 +121,7 @@ absl::StatusOr<RepairReport> Repair(Backend& from, std::shared_ptr<Backend> to, 
     }
     report.saved.push_back(name);
     report.bytes += array.entry.length;
-    if (std::string doubt = Doubt(array); !doubt.empty())
+    if (std::string doubt = Doubt(array, outcome.contents); !doubt.empty())
       report.doubtful.push_back({name, std::move(doubt)});
   }
   NUMPACK_RETURN_IF_ERROR(store->CloseHandle());

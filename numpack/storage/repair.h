@@ -1,4 +1,5 @@
 // Repair: saves what checks out of a damaged store into a new one. The damaged one is only read.
+// Arrays that carry a checksum carry one there too, of what was saved.
 #ifndef NUMPACK_STORAGE_REPAIR_H_
 #define NUMPACK_STORAGE_REPAIR_H_
 

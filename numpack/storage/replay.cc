@@ -38,6 +38,7 @@ class Replay {
       entry->extent = std::move(extent);
       entry->length = record.length;
       entry->metadata = record.metadata;
+      entry->checksum = record.checksum;
       entry->in_place = record.in_place ? InPlace::kInterrupted : InPlace::kNo;
       const EntryPtr before = catalogue_.Find(record.name);
       const bool keeps_place = before != nullptr && !removed.contains(record.name);
@@ -56,7 +57,10 @@ class Replay {
         return absl::DataLossError("an in-place change of an array that is not there");
       auto entry = std::make_shared<Entry>(*before);
       entry->in_place = state;
-      if (state == InPlace::kNo) entry->metadata = item.metadata;
+      if (state == InPlace::kNo) {
+        entry->metadata = item.metadata;
+        entry->checksum = item.checksum;
+      }
       if (entry->extent != nullptr) effect_.named.push_back(entry->extent);
       catalogue_.Update(item.name, std::move(entry));
     }
@@ -77,6 +81,7 @@ class Replay {
     }
     auto entry = std::make_shared<Entry>(*before);
     entry->metadata = payload.metadata;
+    entry->checksum = payload.checksum;
     effect_.named.push_back(entry->extent);
     catalogue_.Update(payload.name, std::move(entry));
     return absl::OkStatus();
@@ -128,6 +133,7 @@ EntryRecord MakeRecord(absl::string_view name, const Entry& entry) {
   record.metadata = entry.metadata;
   record.length = entry.length;
   record.in_place = entry.in_place != InPlace::kNo;
+  record.checksum = entry.checksum;
   if (entry.extent != nullptr) record.extent = MakeRecord(*entry.extent);
   return record;
 }

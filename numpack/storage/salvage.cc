@@ -179,8 +179,11 @@ absl::Status Salvage::Apply(const Found& found) {
         const auto array = by_name_.find(item.name);
         if (array == by_name_.end())
           return absl::DataLossError("an in-place change of an array that is not there");
-        array->second.entry.in_place = record.kind == RecordKind::kInPlaceBegin;
-        if (record.kind == RecordKind::kInPlaceEnd) array->second.entry.metadata = item.metadata;
+        EntryRecord& entry = array->second.entry;
+        entry.in_place = record.kind == RecordKind::kInPlaceBegin;
+        if (entry.in_place) continue;
+        entry.metadata = item.metadata;
+        entry.checksum = item.checksum;
       }
       return absl::OkStatus();
     }
@@ -190,6 +193,7 @@ absl::Status Salvage::Apply(const Found& found) {
       if (array == by_name_.end() || array->second.entry.extent.number != payload.extent)
         return absl::DataLossError("rows of an array that is not there");
       array->second.entry.metadata = payload.metadata;
+      array->second.entry.checksum = payload.checksum;
       return absl::OkStatus();
     }
     case RecordKind::kBarrier:

@@ -64,6 +64,7 @@ Store::Store(std::shared_ptr<Backend> backend, const StoreOptions& options,
       import_(std::move(import)),
       lock_wait_(options.lock_wait),
       durability_(options.durability),
+      checksums_(options.checksum),
       segments_(backend_) {
   if (options.background_sync && backend_->capabilities().durable_sync) {
     background_ = std::make_unique<BackgroundSync>(options.sync_delay,
@@ -105,7 +106,7 @@ absl::StatusOr<std::shared_ptr<Store>> Store::Open(std::shared_ptr<Backend> back
   absl::MutexLock lock(&slot->mu);
   if (std::shared_ptr<Store> live = slot->store.lock();
       live != nullptr && live->CheckReadable().ok()) {
-    live->RaiseDurability(options.durability);
+    live->Raise(options);
     NUMPACK_RETURN_IF_ERROR(live->AddHandle());
     return live;
   }
@@ -130,11 +131,13 @@ absl::Status Store::AddHandle() {
   return absl::OkStatus();
 }
 
-void Store::RaiseDurability(Durability durability) {
+void Store::Raise(const StoreOptions& options) {
   const auto strength = [](Durability d) {
     return d == Durability::kFull ? 2 : d == Durability::kRelaxed ? 1 : 0;
   };
-  if (strength(durability) > strength(durability_.load())) durability_.store(durability);
+  if (strength(options.durability) > strength(durability_.load()))
+    durability_.store(options.durability);
+  if (options.checksum) checksums_.store(true);
 }
 
 absl::Status Store::Start(bool create) {

@@ -30,6 +30,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -93,7 +94,7 @@ class Store : public std::enable_shared_from_this<Store> {
  public:
   // A handle on the store in the backend's directory; handles of one process on one directory share
   // the Store. Each is ended by one CloseHandle. The strongest durability asked for so far is in
-  // force.
+  // force, and arrays that are saved carry checksums once anybody asked for that.
   // `import`, if given, makes a store of a directory of another program's: see import.h.
   static absl::StatusOr<std::shared_ptr<Store>> Open(
       std::shared_ptr<Backend> backend, const StoreOptions& options,
@@ -153,7 +154,7 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::Status Start(bool create);
   absl::Status Recover(bool create);
   absl::Status CheckNothingIsLost();
-  void RaiseDurability(Durability durability);
+  void Raise(const StoreOptions& options);
   static void PrepareFork() ABSL_NO_THREAD_SAFETY_ANALYSIS;
   static void AfterFork(void (SharedState::*finish)()) ABSL_NO_THREAD_SAFETY_ANALYSIS;
 
@@ -224,6 +225,8 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::Status Append(absl::Span<const CommitLog::Item> items,
                       absl::FunctionRef<void(Catalogue&)> apply)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) ABSL_LOCKS_EXCLUDED(mu_);
+  // The checksum that the array's bytes have now; nothing when it carries none.
+  static absl::StatusOr<std::optional<uint32_t>> ReadChecksum(const Entry& entry);
   absl::Status UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items, InPlace state);
 
   // Durability: store_flush.cc.
@@ -242,6 +245,7 @@ class Store : public std::enable_shared_from_this<Store> {
   void RemoveLog(uint64_t number);
   CheckpointPayload MakeCheckpoint(uint64_t log_number) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) ABSL_LOCKS_EXCLUDED(mu_);
+  bool checksums() const { return checksums_.load(std::memory_order_relaxed); }
   bool syncs() const { return durability_.load() != Durability::kNone; }
 
   void ReleaseLocked(const std::shared_ptr<Extent>& extent)
@@ -254,6 +258,7 @@ class Store : public std::enable_shared_from_this<Store> {
   const absl::Duration lock_wait_;
   const uint32_t fork_count_ = ForkCount();  // of the process that opened the store
   std::atomic<Durability> durability_;
+  std::atomic<bool> checksums_;  // of arrays that are saved
   std::unique_ptr<SharedState> shared_;
   SegmentTable segments_;
 

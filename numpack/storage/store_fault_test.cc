@@ -54,7 +54,7 @@ std::vector<Case> Cases() {
          auto transaction = s.Begin();
          if (!transaction.ok()) return transaction.status();
          absl::Status status = transaction->Remove("a");
-         auto extent = transaction->Allocate(Large().size());
+         auto extent = transaction->Allocate("b", Large().size());
          if (!extent.ok()) return extent.status();
          status.Update(extent->Write(
              0, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(Large().data()),

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "numpack/base/status_macros.h"
+#include "numpack/storage/checksum.h"
 #include "numpack/storage/log_payload.h"
 #include "numpack/storage/store.h"
 #include "numpack/storage/transaction.h"
@@ -84,19 +85,33 @@ absl::Status Store::AcknowledgeInterrupted(absl::string_view name) {
                        InPlace::kNo);
 }
 
+absl::StatusOr<std::optional<uint32_t>> Store::ReadChecksum(const Entry& entry) {
+  if (!entry.checksum.has_value() || entry.extent == nullptr) return entry.checksum;
+  const Extent& extent = *entry.extent;
+  NUMPACK_ASSIGN_OR_RETURN(const uint32_t checksum,
+                           ExtendChecksum(0, *extent.segment, extent.offset, entry.length));
+  return std::optional<uint32_t>(checksum);
+}
+
 // Appends the record, makes the entries follow, and makes both durable.
 absl::Status Store::UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items,
                                   InPlace state) {
   InPlacePayload payload;
-  for (const InPlaceEnd& item : items) payload.items.push_back({item.name, item.metadata});
+  for (const InPlaceEnd& item : items) {
+    payload.items.push_back({item.name, item.metadata});
+    if (state == InPlace::kNo) {
+      NUMPACK_ASSIGN_OR_RETURN(payload.items.back().checksum, ReadChecksum(*FindEntry(item.name)));
+    }
+  }
   {
     absl::MutexLock write_lock(&write_mu_);
     NUMPACK_RETURN_IF_ERROR(CheckWritable());
     NUMPACK_RETURN_IF_ERROR(Append({{kind, Encode(payload)}}, [&](Catalogue& catalogue) {
-      for (const InPlaceEnd& item : items) {
+      for (const InPlacePayload::Item& item : payload.items) {
         auto entry = std::make_shared<Entry>(*catalogue.Find(item.name));
         entry->in_place = state;
         entry->metadata = item.metadata;
+        if (state == InPlace::kNo) entry->checksum = item.checksum;
         catalogue.Update(item.name, std::move(entry));
       }
     }));

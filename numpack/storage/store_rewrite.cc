@@ -3,9 +3,12 @@
 // Readers are kept away by the word `rewriting` in shared memory: a reader pins, then looks at it;
 // the writer sets it, then looks at the pins. The log's record is the commit, see RedoPayload.
 #include <algorithm>
+#include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "numpack/base/status_macros.h"
+#include "numpack/storage/checksum.h"
 #include "numpack/storage/log_payload.h"
 #include "numpack/storage/store.h"
 
@@ -16,6 +19,62 @@ namespace {
 constexpr uint64_t kMinArrayBytes = uint64_t{64} << 10;
 constexpr uint64_t kMaxRewrittenBytes = uint64_t{1} << 20;
 constexpr uint64_t kArrayToRewritten = 4;
+
+// The pieces, made into such as do not overlap: of two that do, the later one wins.
+std::vector<RedoPayload::Piece> Disjoint(absl::Span<const BytesAt> pieces) {
+  std::vector<const BytesAt*> by_offset;
+  by_offset.reserve(pieces.size());
+  for (const BytesAt& piece : pieces) by_offset.push_back(&piece);
+  const auto comes_before = [](const BytesAt* a, const BytesAt* b) {
+    return a->offset < b->offset;
+  };
+  if (!std::is_sorted(by_offset.begin(), by_offset.end(), comes_before))
+    std::sort(by_offset.begin(), by_offset.end(), comes_before);
+  std::vector<RedoPayload::Piece> result;
+  for (const BytesAt* piece : by_offset) {
+    const uint64_t end = piece->offset + piece->bytes.size();
+    if (result.empty() || piece->offset > result.back().offset + result.back().bytes.size())
+      result.push_back({piece->offset, ""});
+    std::string& bytes = result.back().bytes;
+    bytes.resize(std::max<size_t>(bytes.size(), static_cast<size_t>(end - result.back().offset)));
+  }
+  for (const BytesAt& piece : pieces) {
+    const auto behind = std::upper_bound(
+        result.begin(), result.end(), piece.offset,
+        [](uint64_t offset, const RedoPayload::Piece& p) { return offset < p.offset; });
+    RedoPayload::Piece& target = *std::prev(behind);
+    std::memcpy(target.bytes.data() + (piece.offset - target.offset), piece.bytes.data(),
+                piece.bytes.size());
+  }
+  return result;
+}
+
+// Fills in what is to be written, what is there now, and the checksum afterwards, as far as each is
+// wanted.
+absl::Status SetPieces(const Entry& entry, absl::Span<const BytesAt> pieces, bool needs_undo,
+                       RedoPayload& payload) {
+  payload.checksum = entry.checksum;
+  if (!needs_undo && !entry.checksum.has_value()) {
+    for (const BytesAt& piece : pieces) {
+      const auto* data = reinterpret_cast<const char*>(piece.bytes.data());
+      payload.redo.push_back({piece.offset, std::string(data, piece.bytes.size())});
+    }
+    return absl::OkStatus();
+  }
+  payload.redo = Disjoint(pieces);
+  for (const RedoPayload::Piece& piece : payload.redo) {
+    std::string old(piece.bytes.size(), '\0');
+    NUMPACK_RETURN_IF_ERROR(entry.extent->segment->Read(
+        entry.extent->offset + piece.offset,
+        absl::MakeSpan(reinterpret_cast<std::byte*>(old.data()), old.size())));
+    if (entry.checksum.has_value()) {
+      payload.checksum =
+          ReplaceInChecksum(*payload.checksum, entry.length, piece.offset, old, piece.bytes);
+    }
+    if (needs_undo) payload.undo.push_back({piece.offset, std::move(old)});
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -43,21 +102,8 @@ absl::StatusOr<bool> Store::Rewrite(absl::string_view name, absl::Span<const Byt
     payload.metadata = std::move(metadata);
     payload.extent = extent.number;
     const bool needs_undo = limbo_.IsProtected(extent);
-    for (const BytesAt& piece : pieces) {
-      const auto* data = reinterpret_cast<const char*>(piece.bytes.data());
-      payload.redo.push_back({piece.offset, std::string(data, piece.bytes.size())});
-      if (!needs_undo) continue;
-      std::string old(piece.bytes.size(), '\0');
-      const absl::Status read = extent.segment->Read(
-          extent.offset + piece.offset,
-          absl::MakeSpan(reinterpret_cast<std::byte*>(old.data()), old.size()));
-      if (!read.ok()) {
-        shared_->SetRewriting(0);
-        return read;
-      }
-      payload.undo.push_back({piece.offset, std::move(old)});
-    }
-    const absl::Status appended = log_->Append({{RecordKind::kRedo, Encode(payload)}});
+    absl::Status appended = SetPieces(*entry, pieces, needs_undo, payload);
+    if (appended.ok()) appended = log_->Append({{RecordKind::kRedo, Encode(payload)}});
     if (!appended.ok()) {
       shared_->SetRewriting(0);
       return appended;
@@ -74,6 +120,7 @@ absl::StatusOr<bool> Store::Rewrite(absl::string_view name, absl::Span<const Byt
       absl::MutexLock lock(&mu_);
       auto changed = std::make_shared<Entry>(*entry);
       changed->metadata = std::move(payload.metadata);
+      changed->checksum = payload.checksum;
       catalogue_.Update(name, std::move(changed));
       position_ = log_->position();
       shared_->Publish({log_->number(), log_->bytes()}, log_->generation());

@@ -69,9 +69,9 @@ TEST_F(StoreTest, ATransactionThatEndsWithoutCommitLeavesNothing) {
   const uint64_t free_before = store_->stats().free_bytes;
   {
     auto transaction = store_->Begin();
-    auto extent = transaction->Allocate(3);
+    auto extent = transaction->Allocate("a", 3);
     ASSERT_OK(transaction->Put("a", *std::move(extent), ""));
-    ASSERT_OK(transaction->Put("b", *transaction->Allocate(1000), ""));
+    ASSERT_OK(transaction->Put("b", *transaction->Allocate("b", 1000), ""));
     EXPECT_TRUE(transaction->Contains("b"));
     EXPECT_FALSE(store_->Contains("b"));
   }
@@ -84,7 +84,7 @@ TEST_F(StoreTest, RenamesKeepTheBytesAndRemovalsTheOrder) {
   auto transaction = store_->Begin();
   ASSERT_OK(transaction->Rename("a", "z"));
   ASSERT_OK(transaction->Remove("b"));
-  ASSERT_OK(transaction->Put("b", *transaction->Allocate(0), ""));
+  ASSERT_OK(transaction->Put("b", *transaction->Allocate("b", 0), ""));
   EXPECT_EQ(transaction->Rename("c", "z").code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(transaction->List(), (std::vector<std::string>{"c", "z", "b"}));
   ASSERT_OK(transaction->Commit());

@@ -41,7 +41,7 @@ class BootIdBackend final : public Backend {
 
 absl::Status PutBytes(Store& store, absl::string_view name, absl::string_view bytes) {
   NUMPACK_ASSIGN_OR_RETURN(Transaction transaction, store.Begin());
-  NUMPACK_ASSIGN_OR_RETURN(PendingExtent extent, transaction.Allocate(bytes.size()));
+  NUMPACK_ASSIGN_OR_RETURN(PendingExtent extent, transaction.Allocate(name, bytes.size()));
   NUMPACK_RETURN_IF_ERROR(extent.Write(0, AsBytes(bytes)));
   NUMPACK_RETURN_IF_ERROR(transaction.Put(name, std::move(extent), "metadata"));
   return transaction.Commit();

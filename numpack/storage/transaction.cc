@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "numpack/base/checked_math.h"
 #include "numpack/base/status_macros.h"
+#include "numpack/storage/checksum.h"
 #include "numpack/storage/log_payload.h"
 
 namespace numpack::storage {
@@ -38,6 +39,8 @@ PendingExtent& PendingExtent::operator=(PendingExtent&& other) noexcept {
   std::swap(extent_, other.extent_);
   std::swap(length_, other.length_);
   std::swap(owned_, other.owned_);
+  std::swap(checksum_, other.checksum_);
+  std::swap(summed_, other.summed_);
   return *this;
 }
 
@@ -51,7 +54,64 @@ absl::Status PendingExtent::Write(uint64_t offset, Pieces pieces) {
     return absl::OutOfRangeError(absl::StrCat("writing beyond an extent of ", length_, " bytes"));
   }
   if (*end == offset) return absl::OkStatus();
+  if (checksum_.has_value()) return WriteSummed(offset, pieces);
   return extent_->segment->Write(extent_->offset + offset, pieces);
+}
+
+// Block by block, so that memory is gone through once.
+absl::Status PendingExtent::WriteSummed(uint64_t offset, Pieces pieces) {
+  if (offset < summed_) {  // over what was summed: all is read in the end
+    checksum_ = 0;
+    summed_ = 0;
+  }
+  const bool in_sequence = offset == summed_;
+  std::vector<absl::Span<const std::byte>> block;
+  size_t block_bytes = 0;
+  const auto write = [&]() -> absl::Status {
+    NUMPACK_RETURN_IF_ERROR(extent_->segment->Write(extent_->offset + offset, block));
+    offset += block_bytes;
+    if (in_sequence) summed_ = offset;
+    block.clear();
+    block_bytes = 0;
+    return absl::OkStatus();
+  };
+  for (absl::Span<const std::byte> piece : pieces) {
+    while (!piece.empty()) {
+      block.push_back(piece.first(std::min(piece.size(), kChecksumBlockBytes - block_bytes)));
+      piece.remove_prefix(block.back().size());
+      block_bytes += block.back().size();
+      if (in_sequence) checksum_ = ExtendChecksum(*checksum_, block.back());
+      if (block_bytes == kChecksumBlockBytes) NUMPACK_RETURN_IF_ERROR(write());
+    }
+  }
+  return block.empty() ? absl::OkStatus() : write();
+}
+
+absl::Status PendingExtent::WriteCopy(const Entry& entry, absl::Span<const std::byte> bytes) {
+  if (!entry.checksum.has_value()) {
+    NUMPACK_RETURN_IF_ERROR(Write(0, bytes));
+  } else if (!bytes.empty()) {
+    NUMPACK_RETURN_IF_ERROR(
+        extent_->segment->Write(extent_->offset, absl::MakeConstSpan(&bytes, 1)));
+  }
+  TakeOver(entry);
+  return absl::OkStatus();
+}
+
+void PendingExtent::TakeOver(const Entry& entry) {
+  if (!entry.checksum.has_value()) return;
+  checksum_ = entry.checksum;
+  summed_ = entry.length;
+}
+
+absl::StatusOr<uint32_t> PendingExtent::Checksum() {
+  if (summed_ < length_) {
+    NUMPACK_ASSIGN_OR_RETURN(checksum_,
+                             ExtendChecksum(checksum_.value_or(0), *extent_->segment,
+                                            extent_->offset + summed_, length_ - summed_));
+    summed_ = length_;
+  }
+  return checksum_.value_or(0);
 }
 
 Transaction::~Transaction() { End(); }
@@ -107,12 +167,17 @@ absl::StatusOr<PinnedBytes> Transaction::Find(absl::string_view name) const {
   return store_->PinEntry(std::move(entry));
 }
 
-absl::StatusOr<PendingExtent> Transaction::Allocate(uint64_t length) {
+absl::StatusOr<PendingExtent> Transaction::Allocate(absl::string_view name, uint64_t length) {
   if (store_ == nullptr) return absl::FailedPreconditionError("the transaction is over");
-  if (length == 0) return PendingExtent(store_.get(), nullptr, 0, false);
-  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Extent> extent,
-                           store_->Allocate(length, /*own_pages=*/false));
-  return PendingExtent(store_.get(), std::move(extent), length, /*owned=*/true);
+  std::shared_ptr<Extent> extent;
+  if (length > 0) {
+    NUMPACK_ASSIGN_OR_RETURN(extent, store_->Allocate(length, /*own_pages=*/false));
+  }
+  PendingExtent result(store_.get(), std::move(extent), length, /*owned=*/length > 0);
+  const EntryPtr before = FindEntry(name);
+  if (store_->checksums() || (before != nullptr && before->checksum.has_value()))
+    result.AddChecksum();
+  return result;
 }
 
 absl::StatusOr<PendingExtent> Transaction::Extend(absl::string_view name, Pieces more) {
@@ -125,18 +190,20 @@ absl::StatusOr<PendingExtent> Transaction::Extend(absl::string_view name, Pieces
     NUMPACK_ASSIGN_OR_RETURN(const bool fits, store_->Grow(*entry->extent, *after));
     if (fits) {
       PendingExtent result(store_.get(), entry->extent, *after, /*owned=*/false);
+      result.TakeOver(*entry);
       NUMPACK_RETURN_IF_ERROR(result.Write(before, more));
       return result;
     }
   }
   // A copy, with room for as much again: appending row by row copies each row a constant number of
   // times.
-  NUMPACK_ASSIGN_OR_RETURN(PendingExtent result,
-                           Allocate(std::max(*after, CheckedAdd(*after, before).value_or(0))));
+  NUMPACK_ASSIGN_OR_RETURN(
+      PendingExtent result,
+      Allocate(name, std::max(*after, CheckedAdd(*after, before).value_or(0))));
   result.length_ = *after;
   NUMPACK_ASSIGN_OR_RETURN(const PinnedBytes pinned, Find(name));
   NUMPACK_ASSIGN_OR_RETURN(const SharedBytes old, pinned.View());
-  NUMPACK_RETURN_IF_ERROR(result.Write(0, old.bytes));
+  NUMPACK_RETURN_IF_ERROR(result.WriteCopy(*entry, old.bytes));
   NUMPACK_RETURN_IF_ERROR(result.Write(before, more));
   return result;
 }
@@ -156,10 +223,14 @@ absl::Status Transaction::Put(absl::string_view name, PendingExtent bytes, std::
   const absl::StatusOr<EntryPtr> before = FindForChange(name);
   if (!before.ok() && !absl::IsNotFound(before.status())) return before.status();
   auto entry = std::make_shared<Entry>();
-  entry->extent = std::move(bytes.extent_);
   entry->length = bytes.length_;
   entry->metadata = std::move(metadata);
   entry->ordinal = before.ok() ? (*before)->ordinal : store_->NextOrdinal();
+  // An array that carries a checksum goes on carrying one.
+  if (bytes.checksum_.has_value() || (before.ok() && (*before)->checksum.has_value())) {
+    NUMPACK_ASSIGN_OR_RETURN(entry->checksum, bytes.Checksum());
+  }
+  entry->extent = std::move(bytes.extent_);
   SetPending(name, std::move(entry));
   return absl::OkStatus();
 }
@@ -197,7 +268,7 @@ absl::Status Transaction::MoveToOwnPages(absl::string_view name) {
   NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Extent> extent,
                            store_->Allocate(pinned.length(), /*own_pages=*/true));
   PendingExtent moved(store_.get(), std::move(extent), pinned.length(), /*owned=*/true);
-  NUMPACK_RETURN_IF_ERROR(moved.Write(0, old.bytes));
+  NUMPACK_RETURN_IF_ERROR(moved.WriteCopy(*FindEntry(name), old.bytes));
   return Put(name, std::move(moved), pinned.metadata());
 }
 

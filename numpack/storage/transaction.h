@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,16 +42,31 @@ class PendingExtent {
   absl::Status Write(uint64_t offset, absl::Span<const std::byte> bytes) {
     return Write(offset, absl::MakeConstSpan(&bytes, 1));
   }
+  // Makes the bytes carry a checksum, whatever the store's option says. Costs least before writing.
+  void AddChecksum() {
+    if (!checksum_.has_value()) checksum_ = 0;
+  }
 
  private:
   friend class Transaction;
   PendingExtent(Store* store, std::shared_ptr<Extent> extent, uint64_t length, bool owned)
       : store_(store), extent_(std::move(extent)), length_(length), owned_(owned) {}
+  absl::Status WriteSummed(uint64_t offset, Pieces pieces);
+  // Begins with the bytes of `entry`, which are `bytes`. Its checksum is taken over, not made anew:
+  // a copy of damaged bytes must not look sound.
+  absl::Status WriteCopy(const Entry& entry, absl::Span<const std::byte> bytes);
+  // What is true of an array of which these bytes are the continuation.
+  void TakeOver(const Entry& entry);
+  // Of all length() bytes. Reads those that were not seen when they were written.
+  absl::StatusOr<uint32_t> Checksum();
 
   Store* store_ = nullptr;
   std::shared_ptr<Extent> extent_;  // null when length_ is 0
   uint64_t length_ = 0;
   bool owned_ = false;  // nothing else names the extent
+  std::optional<uint32_t>
+      checksum_;  // of the first summed_ bytes; nothing when there is to be none
+  uint64_t summed_ = 0;
 };
 
 class Transaction {
@@ -64,8 +80,9 @@ class Transaction {
   std::vector<std::string> List() const;
   absl::StatusOr<PinnedBytes> Find(absl::string_view name) const;
 
-  // Space for `length` bytes.
-  absl::StatusOr<PendingExtent> Allocate(uint64_t length);
+  // Space for `length` bytes that are going to be put under `name`. They carry a checksum when the
+  // store's option or what has that name now does.
+  absl::StatusOr<PendingExtent> Allocate(absl::string_view name, uint64_t length);
 
   // The bytes of `name` and then `more`: where they lie when there is room, else as a copy. The
   // published bytes do not change. To be put under the same name.

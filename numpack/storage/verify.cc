@@ -1,12 +1,14 @@
 #include "numpack/storage/verify.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "numpack/base/status_macros.h"
+#include "numpack/storage/contents_check.h"
 #include "numpack/storage/salvage.h"
 #include "numpack/storage/segment.h"
 #include "numpack/storage/shared_state.h"
@@ -15,6 +17,21 @@ namespace numpack::storage {
 namespace {
 
 constexpr absl::Duration kProbeWait = absl::Seconds(1);
+constexpr uint64_t kBlockBytes = uint64_t{1} << 20;
+
+// Reads all of the array, and tells how far it is.
+absl::Status CheckContents(Salvage& salvage, const SalvagedArray& array,
+                           absl::FunctionRef<void(uint64_t)> read) {
+  ContentsCheck contents(array.entry);
+  std::vector<std::byte> block;
+  for (uint64_t at = 0; at < array.entry.length; at += block.size()) {
+    block.resize(static_cast<size_t>(std::min(kBlockBytes, array.entry.length - at)));
+    NUMPACK_RETURN_IF_ERROR(salvage.ReadArray(array, at, absl::MakeSpan(block)));
+    contents.Add(block);
+    read(block.size());
+  }
+  return contents.Result();
+}
 
 absl::StatusOr<VerifyReport> VerifyNow(Backend& backend, CheckArray check,
                                        const VerifyOptions& options) {
@@ -24,6 +41,12 @@ absl::StatusOr<VerifyReport> VerifyNow(Backend& backend, CheckArray check,
   report.records = salvage.records();
   report.arrays = salvage.arrays().size();
   uint64_t done = 0;
+  uint64_t total = 0;
+  for (const SalvagedArray& array : salvage.arrays()) total += array.entry.length;
+  const auto advance = [&](uint64_t bytes) {
+    done += bytes;
+    if (options.progress) options.progress(done, total);
+  };
   for (const SalvagedArray& array : salvage.arrays()) {
     const EntryRecord& entry = array.entry;
     const std::string file =
@@ -35,18 +58,25 @@ absl::StatusOr<VerifyReport> VerifyNow(Backend& backend, CheckArray check,
            "save it again, or acknowledge it as it is"});
     }
     report.array_bytes += entry.length;
+    bool checked = false;
     if (array.readable) {
       const auto read = [&](uint64_t offset, absl::Span<std::byte> to) {
         return salvage.ReadArray(array, offset, to);
       };
-      const absl::Status status = check({entry.name, entry.metadata, entry.length, read});
+      absl::Status status = check({entry.name, entry.metadata, entry.length, read});
+      if (status.ok() && options.contents && HasKnownChecksum(entry)) {
+        status = CheckContents(salvage, array, advance);
+        ++report.contents_checked;
+        checked = true;
+      }
       if (!status.ok()) {
+        std::string remedy = "save it again, or take it from a copy";
+        if (checked) absl::StrAppend(&remedy, "; `npk repair` saves it as it is");
         report.findings.push_back({Severity::kError, file, entry.extent.offset, entry.name,
-                                   std::string(status.message()),
-                                   "save it again, or take it from a copy"});
+                                   std::string(status.message()), std::move(remedy)});
       }
     }
-    if (options.progress) options.progress(++done, salvage.arrays().size());
+    if (!checked) advance(entry.length);
   }
   return report;
 }

@@ -1,8 +1,9 @@
 // Verify: is everything in a store's directory as it should be? It only reads.
 //
 // Checked: every record of the commit log and how they follow each other; that every array's bytes
-// lie within their segment and in nobody else's; what `check` says of each array. While somebody
-// has the store open, writers are kept out; otherwise no lock is taken.
+// lie within their segment and in nobody else's; what `check` says of each array; and the contents
+// of those that carry a checksum. While somebody has the store open, writers are kept out;
+// otherwise no lock is taken.
 #ifndef NUMPACK_STORAGE_VERIFY_H_
 #define NUMPACK_STORAGE_VERIFY_H_
 
@@ -25,8 +26,10 @@ namespace numpack::storage {
 struct VerifyOptions {
   // While somebody has the store open: how long to wait for writers to pause. Default: 30 seconds.
   absl::Duration lock_wait = absl::Seconds(30);
-  // Called now and then with the arrays checked so far and those there are. Default: nobody is
-  // told.
+  // Whether to read the arrays that carry a checksum, all of them, and compare. Default: yes.
+  bool contents = true;
+  // Called now and then with the bytes of arrays checked so far and those there are. Default:
+  // nobody is told.
   std::function<void(uint64_t done, uint64_t total)> progress;
 };
 
@@ -34,8 +37,9 @@ struct VerifyReport {
   std::vector<Finding> findings;
   uint64_t arrays = 0;
   uint64_t array_bytes = 0;
-  uint64_t records = 0;  // of the commit log
-  bool in_use = false;   // somebody had the store open
+  uint64_t contents_checked = 0;  // arrays whose contents were compared with their checksum
+  uint64_t records = 0;           // of the commit log
+  bool in_use = false;            // somebody had the store open
 
   // Whether there is nothing but notes.
   bool clean() const;

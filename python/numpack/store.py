@@ -69,6 +69,8 @@ class NumPack(_native.Store):
     strict_context_mode: every operation outside a ``with`` block raises RuntimeError.
     warn_no_context: whether to warn once that strict_context_mode is off; None: only on Windows.
     force_gc_on_close: close() runs a garbage collection.
+    checksum: arrays that are saved carry a checksum of their contents, which verify() compares. It
+    holds for all handles of the process on the store, and an array that carries one keeps it.
 
     Constructing one touches no file: ``open()`` or ``with`` does. Each changing call is one commit,
     which a killed process never loses; ``close()`` and ``flush()`` make commits survive a power
@@ -88,6 +90,8 @@ class NumPack(_native.Store):
         strict_context_mode: bool = False,
         warn_no_context: bool | None = None,
         force_gc_on_close: bool = False,
+        *,
+        checksum: bool = False,
     ) -> None:
         path = os.fspath(filename)
         if not isinstance(path, str):
@@ -96,6 +100,7 @@ class NumPack(_native.Store):
         self._filename = Path(path)
         self._drop_at_open = bool(drop_if_exists)
         self._force_gc_on_close = bool(force_gc_on_close)
+        self._checksum = bool(checksum)
         self._context: BatchModeContext | None = None
         if warn_no_context is None:
             warn_no_context = sys.platform == "win32"
@@ -123,7 +128,7 @@ class NumPack(_native.Store):
             _remove_all(self._filename)
             self._drop_at_open = False
         self._filename.mkdir(parents=True, exist_ok=True)
-        self._open(self._lock_wait)
+        self._open(self._lock_wait, self._checksum)
 
     def close(self, force_gc: bool | None = None) -> None:
         """Make everything persistent and close. Idempotent.
@@ -186,19 +191,21 @@ class NumPack(_native.Store):
         base_dir = str(self._filename)
         return {"arrays": arrays, "base_dir": base_dir, "total_arrays": len(arrays)}
 
-    def verify(self) -> list[Finding]:
+    def verify(self, *, contents: bool = True) -> list[Finding]:
         """Check everything in the store's directory that can be checked, and change nothing.
 
         The commit log record by record, that every array's bytes are there and nobody else's, that
-        types and shapes fit them. The store may be open or closed; writers wait meanwhile. An empty
-        list, or notes only, means that all is in order. `npk repair` saves what can be saved of a
-        damaged store.
+        types and shapes fit them; and, unless contents is false, all bytes of the arrays that carry
+        a checksum. The store may be open or closed; writers wait meanwhile. An empty list, or notes
+        only, means that all is in order. `npk repair` saves what can be saved of a damaged store.
 
         Raises FileNotFoundError when there is no store, StoreLockedError when somebody goes on
         writing.
         """
         try:
-            return [Finding(*found) for found in _native.verify(str(self._filename))]
+            return [
+                Finding(*found) for found in _native.verify(str(self._filename), bool(contents))
+            ]
         except ArrayNotFoundError as error:
             raise FileNotFoundError(f"no store in {self._filename}") from error
 

@@ -1,8 +1,8 @@
-"""stats, verify: what a store's files hold, and whether they are in order."""
+"""stats, verify, checksums: what a store's files hold, and whether they are in order."""
 
 import pytest
 
-from helpers import files, numbers
+from helpers import files, numbers, same
 from numpack import NumPack
 
 
@@ -75,3 +75,64 @@ def test_verify_needs_a_store(path):
     with pytest.raises(FileNotFoundError):
         NumPack(path).verify()
     assert files(path) == {}
+
+
+def flip_a_bit(path, array):
+    """Damages the array, which occurs once in the closed store at `path`."""
+    for segment in path.glob("segment.*"):
+        stored = bytearray(segment.read_bytes())
+        at = stored.find(array.tobytes())
+        if at >= 0:
+            stored[at + array.nbytes // 2] ^= 1
+            segment.write_bytes(stored)
+            return
+    raise AssertionError("not in the store")
+
+
+def changed_in_every_way(path, checksum):
+    """The names and arrays of a store that was changed by handles with and without checksums."""
+    with NumPack(path, checksum=checksum) as npk:
+        npk.save({"saved": numbers(100_000), "kept": numbers(50, 4), "rows": numbers(1000, 100)})
+    with NumPack(path) as npk:
+        npk.append({"rows": numbers(10, 100)})
+        npk.replace({"rows": -numbers(2, 100)}, [5, 500])
+        npk.drop("rows", [1, 2, 700])
+        with npk.batch_mode(memory_limit=0.5):
+            npk.save({"saved": numbers(200_000) + 1})
+        with npk.writable_batch_mode() as writable:
+            row = writable.load("rows")[3]
+            row[:] = 7
+        row[:] = 8  # no longer the stored array
+        return {name: npk.load(name) for name in npk}
+
+
+def test_verify_compares_contents_with_checksums(path):
+    arrays = changed_in_every_way(path, checksum=True)
+    assert len(arrays) == 3
+    assert NumPack(path).verify() == []
+    for name, array in arrays.items():
+        before = files(path)
+        flip_a_bit(path, array)
+        [damage] = NumPack(path).verify()
+        assert (damage.severity, damage.array) == ("error", name)
+        assert "checksum" in damage.what
+        assert "repair" in damage.remedy
+        assert NumPack(path).verify(contents=False) == []
+        for file, stored in before.items():
+            (path / file).write_bytes(stored)
+
+
+def test_saving_a_damaged_array_again_puts_it_right(path):
+    with NumPack(path, checksum=True) as npk:
+        npk.save({"a": numbers(100_000)})
+    flip_a_bit(path, numbers(100_000))
+    with NumPack(path) as npk:
+        npk.save({"a": numbers(100_000)})
+        assert all(found.severity == "note" for found in npk.verify())
+        assert same(npk.load("a"), numbers(100_000))
+
+
+def test_without_checksums_contents_are_not_looked_at(path):
+    for array in changed_in_every_way(path, checksum=False).values():
+        flip_a_bit(path, array)
+    assert NumPack(path).verify() == []

@@ -66,6 +66,7 @@ absl::Status Work(const std::string& dir, uint64_t seed) {
   // Everything happens often in a short life.
   options.store.sync_delay = absl::Milliseconds(static_cast<int64_t>(Below(random, 20)));
   if (Below(random, 6) == 0) options.store.durability = Durability::kFull;
+  options.store.checksum = Below(random, 2) == 0;
   Actor actor(StorePath(dir), *ledger, options);
   const uint64_t steps = 1 + Below(random, 3000);
   for (uint64_t i = 0; i < steps; ++i) NUMPACK_RETURN_IF_ERROR(actor.Step());
@@ -87,12 +88,25 @@ absl::Status CheckSize(const std::string& dir) {
       absl::StrCat("the store has grown to ", bytes, " bytes, though its arrays have not"));
 }
 
+// The log, and the checksums of the arrays that carry one.
+absl::Status CheckFiles(const std::string& dir) {
+  NUMPACK_ASSIGN_OR_RETURN(const VerifyReport report, NumPack::Verify(StorePath(dir)));
+  for (const Finding& finding : report.findings) {
+    if (finding.severity == Severity::kNote) continue;
+    return absl::DataLossError(
+        absl::StrCat(finding.file, ", array '", finding.array, "': ", finding.what));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Verify(const std::string& dir, bool alone) {
   NUMPACK_ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, Ledger::Open(LedgerPath(dir)));
   Actor actor(StorePath(dir), *ledger, ActorOptions());
   NUMPACK_RETURN_IF_ERROR(actor.CheckAll());
   NUMPACK_RETURN_IF_ERROR(actor.Close());
-  return alone ? CheckSize(dir) : absl::OkStatus();
+  if (!alone) return absl::OkStatus();
+  NUMPACK_RETURN_IF_ERROR(CheckFiles(dir));
+  return CheckSize(dir);
 }
 
 // Starts and kills the others.

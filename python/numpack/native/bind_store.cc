@@ -17,7 +17,7 @@ using nb::literals::operator""_a;  // NOLINT(misc-unused-using-decls): clang-tid
 
 void BindLifeCycle(nb::class_<Store>& store) {
   store.def(nb::init<std::string, bool>(), "path"_a, "strict"_a)
-      .def("_open", &Store::Open, "lock_wait_seconds"_a)
+      .def("_open", &Store::Open, "lock_wait_seconds"_a, "checksum"_a)
       .def("_close", &Store::Close)
       .def("_set_in_context", &Store::SetInContext, "in_context"_a)
       .def("_require_usable", &Store::RequireUsable)
@@ -172,8 +172,11 @@ void BindStore(nb::module_& module) {
       "bytes"_a, "shape_change"_a, "The mode's name and the reason, for that many bytes.");
   module.def(
       "verify",
-      [](const std::string& path) {
-        const VerifyReport report = ValueOrRaise(WithoutGil([&] { return NumPack::Verify(path); }));
+      [](const std::string& path, bool contents) {
+        VerifyOptions options;
+        options.contents = contents;
+        const VerifyReport report =
+            ValueOrRaise(WithoutGil([&] { return NumPack::Verify(path, options); }));
         nb::list findings;
         for (const Finding& finding : report.findings) {
           const char* severity = finding.severity == Severity::kError     ? "error"
@@ -186,7 +189,7 @@ void BindStore(nb::module_& module) {
         }
         return findings;
       },
-      "path"_a, "What Verify finds, as tuples.");
+      "path"_a, "contents"_a, "What Verify finds, as tuples.");
   module.def(
       "abandon",
       [](const std::string& path) { Check(WithoutGil([&] { return NumPack::Abandon(path); })); },
