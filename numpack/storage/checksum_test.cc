@@ -350,6 +350,10 @@ TEST_P(ChangesTest, AnInterruptedArrayHasNoneUntilItIsAcknowledged) {
   EXPECT_EQ(report.findings[0].severity, Severity::kWarning);
   EXPECT_EQ(report.contents_checked, 2u);
   const std::shared_ptr<Store> store = Open(killed, GetParam());
+  // Whoever appends to it does not know whether the rest is right.
+  ASSERT_OK(AppendBytes(*store, "large", "more"));
+  EXPECT_EQ(store->Interrupted(), std::vector<std::string>{"large"});
+  EXPECT_EQ(Look(*CopyOf(*killed, kBoot)).contents_checked, 2u);
   ASSERT_OK(store->AcknowledgeInterrupted("large"));
   ExpectRightIn(*CopyOf(*killed, kBoot), 3, "acknowledged");
 }

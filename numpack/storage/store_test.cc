@@ -388,6 +388,21 @@ TEST_F(StoreTest, InPlaceChanges) {
   EXPECT_EQ(AfterRestart()["a"], "Xaaa");
 }
 
+// Who appends says nothing of the elements that were there.
+TEST_F(StoreTest, AppendingToAnInterruptedArrayDoesNotAcknowledgeIt) {
+  ASSERT_OK(PutBytes(*store_, "a", std::string(100, 'a')));
+  ASSERT_OK(store_->BeginInPlace("a").status());
+  const auto killed = CopyOf(*backend_, kBoot);
+  const auto store = Open(killed);
+  for (const size_t count : {size_t{1}, size_t{1'000'000}}) {  // in its place, and moved
+    ASSERT_OK(AppendBytes(*store, "a", std::string(count, '+')));
+    EXPECT_EQ(store->Interrupted(), std::vector<std::string>{"a"});
+    EXPECT_EQ(Open(CopyOf(*killed, kBoot))->Interrupted(), std::vector<std::string>{"a"});
+  }
+  ASSERT_OK(PutBytes(*store, "a", "saved"));
+  EXPECT_TRUE(store->Interrupted().empty());
+}
+
 TEST_F(StoreTest, AbandonedHandlesFail) {
   ASSERT_OK(PutBytes(*store_, "a", "first"));
   Store::AbandonAt(*backend_);

@@ -41,6 +41,7 @@ PendingExtent& PendingExtent::operator=(PendingExtent&& other) noexcept {
   std::swap(owned_, other.owned_);
   std::swap(checksum_, other.checksum_);
   std::swap(summed_, other.summed_);
+  std::swap(in_place_, other.in_place_);
   return *this;
 }
 
@@ -99,6 +100,7 @@ absl::Status PendingExtent::WriteCopy(const Entry& entry, absl::Span<const std::
 }
 
 void PendingExtent::TakeOver(const Entry& entry) {
+  in_place_ = entry.in_place;
   if (!entry.checksum.has_value()) return;
   checksum_ = entry.checksum;
   summed_ = entry.length;
@@ -224,6 +226,7 @@ absl::Status Transaction::Put(absl::string_view name, PendingExtent bytes, std::
   if (!before.ok() && !absl::IsNotFound(before.status())) return before.status();
   auto entry = std::make_shared<Entry>();
   entry->length = bytes.length_;
+  entry->in_place = bytes.in_place_;
   entry->metadata = std::move(metadata);
   entry->ordinal = before.ok() ? (*before)->ordinal : store_->NextOrdinal();
   // An array that carries a checksum goes on carrying one.

@@ -67,6 +67,7 @@ class PendingExtent {
   std::optional<uint32_t>
       checksum_;  // of the first summed_ bytes; nothing when there is to be none
   uint64_t summed_ = 0;
+  InPlace in_place_ = InPlace::kNo;  // of the array that it continues
 };
 
 class Transaction {
