@@ -28,6 +28,7 @@ namespace {
 
 constexpr int64_t kSmall = 80'000;
 constexpr int64_t kLarge = 8'000'000;
+constexpr int64_t kHuge = 40'000'000;
 constexpr int64_t kColumns = 100;
 constexpr char kName[] = "array";
 
@@ -58,12 +59,14 @@ View<float> Rows(std::vector<float>& values) {
 // A store in a folder of its own, which goes with it.
 class TemporaryStore {
  public:
-  explicit TemporaryStore(benchmark::State& state, Durability durability = Durability::kRelaxed) {
+  explicit TemporaryStore(benchmark::State& state, Durability durability = Durability::kRelaxed,
+                          bool checksum = false) {
     std::error_code error;
     path_ = std::filesystem::temp_directory_path(error) /
             absl::StrCat("numpack_store_bench_", std::random_device()());
     StoreOptions options;
     options.durability = durability;
+    options.checksum = checksum;
     absl::StatusOr<NumPack> store = NumPack::Open(path_.u8string(), options);
     if (Ok(state, store.status())) store_ = std::make_unique<NumPack>(*std::move(store));
   }
@@ -91,8 +94,8 @@ void ExpectStored(benchmark::State& state, const TemporaryStore& store,
          "the store does not hold what was saved");
 }
 
-void BM_Save(benchmark::State& state) {
-  TemporaryStore store(state);
+void Save(benchmark::State& state, bool checksum) {
+  TemporaryStore store(state, Durability::kRelaxed, checksum);
   std::vector<float> values = Values(state.range(0));
   while (state.KeepRunning()) {
     values[0] += 1;
@@ -101,7 +104,12 @@ void BM_Save(benchmark::State& state) {
   ExpectStored(state, store, values);
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(BM_Save)->Arg(kSmall)->Arg(kLarge)->UseRealTime();
+
+void BM_Save(benchmark::State& state) { Save(state, /*checksum=*/false); }
+BENCHMARK(BM_Save)->Arg(kSmall)->Arg(kLarge)->Arg(kHuge)->UseRealTime();
+
+void BM_SaveWithChecksum(benchmark::State& state) { Save(state, /*checksum=*/true); }
+BENCHMARK(BM_SaveWithChecksum)->Arg(kSmall)->Arg(kLarge)->Arg(kHuge)->UseRealTime();
 
 void BM_Load(benchmark::State& state) {
   TemporaryStore store(state);
