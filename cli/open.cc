@@ -24,7 +24,7 @@ absl::StatusOr<bool> IsLegacy(Backend& backend) {
 }
 
 absl::StatusOr<NumPack> OpenStore(std::shared_ptr<Backend> backend) {
-  // Looked for first: opening leaves a lock file, which has no place in somebody else's directory.
+  // Looked for first, to say what is missing.
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> files, backend->List());
   const bool is_store = std::any_of(files.begin(), files.end(), [](const std::string& name) {
     return absl::StartsWith(name, "log.") || absl::StartsWith(name, "segment.");
@@ -34,8 +34,7 @@ absl::StatusOr<NumPack> OpenStore(std::shared_ptr<Backend> backend) {
         backend->Describe(), " is a directory without a store: it has no log.<number>"));
   }
   StoreOptions options;
-  options.create = false;
-  options.background_sync = false;
+  options.read_only = true;  // these commands change nothing, whoever may
   return NumPack::Open(std::move(backend), options);
 }
 

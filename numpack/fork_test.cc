@@ -100,5 +100,49 @@ TEST(Fork, AChildKeepsTheViewsItInherits) {
   EXPECT_LE(bytes, 1'200'000u);
 }
 
+// The same for a reader that cannot write: the lock in place of its pins passes on.
+TEST(Fork, AChildKeepsTheViewsOfAReaderThatCannotWrite) {
+  const std::string path = absl::StrCat(testing::TempDir(), "/fork_test_reader_", getpid());
+  std::vector<double> values(100'000, 1.0);
+  ASSERT_EQ(NumPack::Open(path)->Save("a", MakeView(values)), absl::OkStatus());
+  StoreOptions read_only;
+  read_only.read_only = true;
+  auto reader = NumPack::Open(path, read_only);
+  ASSERT_EQ(reader.status(), absl::OkStatus());
+  auto lazy = std::make_unique<LazyArray>(*reader->Lazy("a"));
+
+  int to_child[2], to_parent[2];
+  ASSERT_EQ(pipe(to_child), 0);
+  ASSERT_EQ(pipe(to_parent), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    char byte = 0;
+    if (write(to_parent[1], "x", 1) != 1) _exit(2);  // it is a process of its own by now
+    if (read(to_child[0], &byte, 1) != 1) _exit(2);
+    const auto array = lazy->View();
+    if (!array.ok()) _exit(3);
+    const auto typed = array->As<const double>();
+    if (!typed.ok()) _exit(3);
+    for (const double value : typed->span()) {
+      if (value != 1.0) _exit(4);
+    }
+    _exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(read(to_parent[0], &byte, 1), 1);
+  lazy = nullptr;
+  ASSERT_EQ(reader->Close(), absl::OkStatus());
+  auto store = NumPack::Open(path);
+  for (int i = 0; i < 10; ++i) {
+    for (double& value : values) value += 1;
+    ASSERT_EQ(store->Save("a", MakeView(values)), absl::OkStatus());
+    ASSERT_EQ(store->Flush(), absl::OkStatus());
+  }
+  ASSERT_EQ(write(to_child[1], "x", 1), 1);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
 }  // namespace
 }  // namespace numpack

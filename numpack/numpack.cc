@@ -39,7 +39,7 @@ absl::Status Mixed(const char* active, const char* wanted) {
 
 absl::StatusOr<NumPack> NumPack::Open(const std::string& path, const StoreOptions& options) {
   NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend,
-                           OpenNativeBackend(path, options.create));
+                           OpenNativeBackend(path, options.create && !options.read_only));
   return Open(std::move(backend), options);
 }
 

@@ -59,6 +59,7 @@ absl::StatusOr<AnyArray> WritableBatchState::Load(absl::string_view name) {
   absl::MutexLock lock(&mu_);
   NUMPACK_RETURN_IF_ERROR(CheckActive());
   if (const auto it = loaded_.find(name); it != loaded_.end()) return it->second.array;
+  NUMPACK_RETURN_IF_ERROR(store_.CheckChangeable());
   storage::InPlaceMapping mapping;
   ArrayInfo info;
   do {

@@ -6,6 +6,7 @@
 #include "numpack/core/array_metadata.h"
 #include "numpack/core/legacy_v1.h"
 #include "numpack/core/legacy_v1_import.h"
+#include "numpack/storage/read_only_backend.h"
 
 namespace numpack {
 namespace {
@@ -25,11 +26,12 @@ absl::StatusOr<ArrayStore> ArrayStore::Open(std::shared_ptr<Backend> backend,
   NUMPACK_RETURN_IF_ERROR(CheckLegacy(*backend));
   NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<storage::Store> store,
                            storage::Store::Open(std::move(backend), options, LegacyImport()));
-  return ArrayStore(std::move(store));
+  return ArrayStore(std::move(store), options.read_only);
 }
 
 ArrayStore& ArrayStore::operator=(ArrayStore&& other) noexcept {
   std::swap(store_, other.store_);
+  std::swap(read_only_, other.read_only_);
   return *this;
 }
 
@@ -43,6 +45,11 @@ absl::Status ArrayStore::Close() {
 absl::Status ArrayStore::CheckOpen() const {
   if (store_ != nullptr) return absl::OkStatus();
   return absl::FailedPreconditionError("the store is not opened or has been closed");
+}
+
+absl::Status ArrayStore::CheckChangeable() const {
+  NUMPACK_RETURN_IF_ERROR(CheckOpen());
+  return read_only_ ? storage::ReadOnlyError(store_->Describe()) : absl::OkStatus();
 }
 
 absl::Status ArrayStore::Flush() {
@@ -92,18 +99,18 @@ std::vector<std::string> ArrayStore::Interrupted() const {
 }
 
 absl::Status ArrayStore::AcknowledgeInterrupted(absl::string_view name) {
-  NUMPACK_RETURN_IF_ERROR(CheckOpen());
+  NUMPACK_RETURN_IF_ERROR(CheckChangeable());
   return store_->AcknowledgeInterrupted(name);
 }
 
 absl::StatusOr<ArrayStore> ArrayStore::Duplicate() const {
   NUMPACK_RETURN_IF_ERROR(CheckOpen());
   NUMPACK_RETURN_IF_ERROR(store_->AddHandle());
-  return ArrayStore(store_);
+  return ArrayStore(store_, read_only_);
 }
 
 absl::StatusOr<Transaction> ArrayStore::Begin() {
-  NUMPACK_RETURN_IF_ERROR(CheckOpen());
+  NUMPACK_RETURN_IF_ERROR(CheckChangeable());
   NUMPACK_ASSIGN_OR_RETURN(storage::Transaction pending, store_->Begin());
   return Transaction(std::move(pending));
 }

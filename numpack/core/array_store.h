@@ -45,7 +45,8 @@ class ArrayStore {
   // Opens the store in the backend's directory, or makes an empty one. A directory of NumPack 0.7
   // is read as it is; the first change makes a store of it (docs/format.md). DataLoss: there is
   // one, and it does not check out (nothing is changed then). Unavailable: another process has it
-  // open; the message names that process.
+  // open; the message names that process. PermissionDenied: the directory cannot be written; with
+  // StoreOptions::read_only it can be read.
   static absl::StatusOr<ArrayStore> Open(std::shared_ptr<Backend> backend,
                                          const StoreOptions& options = {});
 
@@ -61,6 +62,8 @@ class ArrayStore {
   // Makes everything durable (unless durability is kNone) and releases the store. Idempotent.
   absl::Status Close();
   bool is_open() const { return store_ != nullptr; }
+  // Whether it was opened with StoreOptions::read_only: every change is PermissionDenied.
+  bool read_only() const { return read_only_; }
 
   // Makes everything committed durable now, whatever the durability option.
   absl::Status Flush();
@@ -135,14 +138,18 @@ class ArrayStore {
 
   // The byte store below, for the batch modes.
   const std::shared_ptr<storage::Store>& storage() const { return store_; }
+  // OK when the handle is open and may change the store.
+  absl::Status CheckChangeable() const;
 
  private:
-  explicit ArrayStore(std::shared_ptr<storage::Store> store) : store_(std::move(store)) {}
+  ArrayStore(std::shared_ptr<storage::Store> store, bool read_only)
+      : store_(std::move(store)), read_only_(read_only) {}
   absl::Status CheckOpen() const;
   // Runs `change` in a transaction of its own and commits it.
   absl::Status CommitOne(absl::FunctionRef<absl::Status(Transaction&)> change);
 
   std::shared_ptr<storage::Store> store_;
+  bool read_only_;  // this handle: others of the process may change the same store
 };
 
 }  // namespace numpack

@@ -37,6 +37,14 @@ struct StoreOptions {
 
   // Whether to make an empty store where there is none. Default: yes; otherwise NotFound.
   bool create = true;
+
+  // Whether only to read: nothing in the directory changes, no permission to write is needed, and
+  // every change is PermissionDenied; `create` counts as false, and durability is no matter.
+  // Commits of other processes are seen as ever. While such a reader lives nobody's space is used
+  // again, so the store grows with every change, and rows are not replaced where they lie: who may
+  // write, and reads for long, does better without this option. Default: no; then a directory that
+  // cannot be written is PermissionDenied, and never silently read only.
+  bool read_only = false;
 };
 
 }  // namespace numpack::storage

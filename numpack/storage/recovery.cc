@@ -152,7 +152,7 @@ absl::Status ReplayLog(const ParsedLog& log, Backend& backend,
     if (count == 0) return CorruptLog(*state.log_file, 0, "its barrier covers nothing");
     state.untrusted_tail = count < log.records.size() || log.end != LogEnd::kClean;
   }
-  const bool others_read = reader == Reader::kSuccessor;
+  const bool others_read = reader != Reader::kFirst;
   const auto pinned = [&](const Extent&) { return others_read; };
   NUMPACK_RETURN_IF_ERROR(ReplayRecords(log, count, pins, pinned, state));
   return same_boot ? RedoLast(log, state) : UndoBehind(log, count, state);
@@ -227,7 +227,7 @@ absl::StatusOr<RecoveredState> Recover(Backend& backend, SegmentTable& segments,
       return CorruptLog(*state.log_file, log.stop.offset, "the log has no readable beginning");
     }
     NUMPACK_RETURN_IF_ERROR(ReplayLog(log, backend, pins, reader, state));
-    NUMPACK_RETURN_IF_ERROR(AttachSegments(backend, segments, reader == Reader::kSuccessor, state));
+    NUMPACK_RETURN_IF_ERROR(AttachSegments(backend, segments, reader != Reader::kFirst, state));
     state.sealed = HasRecord(log, RecordKind::kSeal);
     for (const uint64_t other : numbers) {
       if (other != number) state.stale_logs.push_back(other);

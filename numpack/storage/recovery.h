@@ -55,8 +55,9 @@ struct RecoveredState {
 
 // Who reads the log.
 enum class Reader {
-  kFirst,      // nobody has the store open: boots are compared, and nothing is pinned
-  kSuccessor,  // the last writer died, in this boot: every whole record counts
+  kFirst,         // nobody has the store open: boots are compared, and nothing is pinned
+  kFirstWatched,  // the same, but readers that cannot count live: what is in limbo is pinned
+  kSuccessor,     // the last writer died, in this boot: every whole record counts
 };
 
 // Reads the state of the store in `backend`. NotFound when there is no log at all. Segments are

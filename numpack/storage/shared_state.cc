@@ -6,41 +6,20 @@
 #include <new>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "numpack/base/codec.h"
 #include "numpack/base/process.h"
 #include "numpack/base/status_macros.h"
+#include "numpack/storage/shared_files.h"
 
 namespace numpack::storage {
 namespace {
 
-constexpr char kLockFile[] = "writer.lock";
-constexpr char kHeadFile[] = "head";
-
-// Bytes that are locked. They lie beyond all contents: on Windows nobody else can read a locked
-// one.
-constexpr uint64_t kWriterByte = uint64_t{1} << 62;
-constexpr uint64_t kSetupByte =
-    kWriterByte + 1;  // by whoever opens the store, or is the last to leave
-constexpr uint64_t kAliveByte = kWriterByte + 2;  // shared, by everybody who has it open
-constexpr uint64_t kSlotByte = kWriterByte;       // of a slot file: by its owner
-
-constexpr uint64_t kHeadBytes = 4096;
-constexpr uint64_t kHeadMagic = 0x3144414548504E20;  // changes with the layout of head and slots
-
 // Bits of Head::end for the end of the log: 1 TiB. The rest is for its number.
 constexpr int kTailBits = 40;
 
-// The owner of a slot that a forked child is about to take over: not to be taken for dead.
-constexpr uint32_t kHandedOver = std::numeric_limits<uint32_t>::max();
-
-std::string SlotName(uint32_t number) { return absl::StrCat("slot.", number); }
-
 uint32_t ShortProcessId() { return static_cast<uint32_t>(ProcessId()); }
-
-// Most stores see few processes; a number this high is damage.
-constexpr uint32_t kMaxSlots = 1 << 16;
 
 }  // namespace
 
@@ -54,42 +33,6 @@ absl::StatusOr<std::unique_ptr<SharedState>> SharedState::Join(std::shared_ptr<B
   NUMPACK_ASSIGN_OR_RETURN(state->own_, state->ClaimSlot());
   state->pins_ = std::make_shared<PinCounters>(state->own_.table);
   return state;
-}
-
-absl::StatusOr<bool> SharedState::IsOpen(Backend& backend, absl::Duration wait) {
-  auto file = backend.Open(kLockFile, OpenMode::kReadWrite);
-  if (absl::IsNotFound(file.status())) return false;
-  if (absl::IsPermissionDenied(file.status())) {
-    const absl::Status head = backend.Open(kHeadFile, OpenMode::kReadOnly).status();
-    if (absl::IsNotFound(head)) return false;
-    NUMPACK_RETURN_IF_ERROR(head);
-    return true;
-  }
-  NUMPACK_RETURN_IF_ERROR(file.status());
-  // As whoever opens does: nobody can come or go while the setup byte is held, so nobody takes the
-  // look at the other one for a process that has the store open.
-  const absl::Status setup = (*file)->Lock(kSetupByte, 1, LockKind::kExclusive, wait);
-  if (absl::IsUnavailable(setup)) return true;
-  NUMPACK_RETURN_IF_ERROR(setup);
-  const absl::Status alive =
-      (*file)->Lock(kAliveByte, 1, LockKind::kExclusive, absl::ZeroDuration());
-  if (absl::IsUnavailable(alive)) return true;
-  NUMPACK_RETURN_IF_ERROR(alive);
-  return false;
-}
-
-absl::StatusOr<std::unique_ptr<File>> SharedState::KeepWritersOut(Backend& backend,
-                                                                  absl::Duration wait) {
-  NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
-                           backend.Open(kLockFile, OpenMode::kReadWrite));
-  const absl::Status locked = file->Lock(kWriterByte, 1, LockKind::kExclusive, wait);
-  if (absl::IsUnavailable(locked)) {
-    return absl::UnavailableError(absl::StrCat("somebody was writing to ", backend.Describe(),
-                                               " for ", absl::FormatDuration(wait),
-                                               ": end that batch or write first"));
-  }
-  NUMPACK_RETURN_IF_ERROR(locked);
-  return file;
 }
 
 absl::Status SharedState::Enter(absl::Duration wait) {
@@ -106,16 +49,32 @@ absl::Status SharedState::Enter(absl::Duration wait) {
     }
   }
   entered_ = status.ok();
+  if (status.ok() && shared_) NUMPACK_RETURN_IF_ERROR(CountOpening());
   if (!absl::IsUnavailable(status)) return status;
   return absl::UnavailableError(absl::StrCat(backend_->Describe(),
                                              " is in use by another process, and stayed so for ",
                                              absl::FormatDuration(wait), ": close it there first"));
 }
 
+// For watchers, who map the count: it says that what they know may be old.
+absl::Status SharedState::CountOpening() {
+  std::string count(kOpeningsBytes, '\0');
+  NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, lock_file_->Size());
+  if (size >= kOpeningsBytes) {
+    NUMPACK_RETURN_IF_ERROR(lock_file_->ReadAt(
+        0, absl::MakeSpan(reinterpret_cast<std::byte*>(count.data()), count.size())));
+  }
+  const uint64_t next = Decoder(count).U64() + 1;
+  count.clear();
+  Encoder(&count).U64(next);
+  return lock_file_->WriteAt(
+      0, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(count.data()), count.size()));
+}
+
 absl::Status SharedState::OpenHead() {
   if (!shared_) {
     private_head_ = std::make_unique<Head>();
-    head_ = private_head_.get();
+    head_.store(private_head_.get());
     return absl::OkStatus();
   }
   if (first_) NUMPACK_RETURN_IF_ERROR(RemoveFiles());
@@ -128,12 +87,12 @@ absl::Status SharedState::OpenHead() {
   }
   NUMPACK_ASSIGN_OR_RETURN(head_region_, file->Map(0, kHeadBytes, MapMode::kReadWrite));
   if (first_) {
-    head_ = new (head_region_.data()) Head{};
-    head_->magic = kHeadMagic;
+    head_.store(new (head_region_.data()) Head{});
+    head().magic = kHeadMagic;
     return absl::OkStatus();
   }
-  head_ = reinterpret_cast<Head*>(head_region_.data());
-  if (head_->magic != kHeadMagic || head_->slots.load() > kMaxSlots) {
+  head_.store(reinterpret_cast<Head*>(head_region_.data()));
+  if (head().magic != kHeadMagic || head().slots.load() > kMaxSlots) {
     return absl::FailedPreconditionError(absl::StrCat(
         backend_->Describe(), " is in use by another version of NumPack: close it there first"));
   }
@@ -143,8 +102,7 @@ absl::Status SharedState::OpenHead() {
 absl::Status SharedState::RemoveFiles() {
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> files, backend_->List());
   for (const std::string& name : files) {
-    if (name == kHeadFile || absl::StartsWith(name, "slot."))
-      NUMPACK_RETURN_IF_ERROR(backend_->Remove(name));
+    if (name == kHeadFile || IsSlotName(name)) NUMPACK_RETURN_IF_ERROR(backend_->Remove(name));
   }
   return absl::OkStatus();
 }
@@ -203,8 +161,8 @@ absl::StatusOr<SharedState::Slot> SharedState::ClaimSlot() {
     NUMPACK_RETURN_IF_ERROR(status);
     Empty(*slot.table);
     slot.table->owner.store(ShortProcessId());
-    for (uint32_t known = head_->slots.load(); known < number + 1;) {
-      if (head_->slots.compare_exchange_weak(known, number + 1)) break;
+    for (uint32_t known = head().slots.load(); known < number + 1;) {
+      if (head().slots.compare_exchange_weak(known, number + 1)) break;
     }
     return slot;
   }
@@ -213,12 +171,12 @@ absl::StatusOr<SharedState::Slot> SharedState::ClaimSlot() {
 }
 
 void SharedState::Publish(const End& end, uint64_t generation) {
-  head_->end.store(end.log_number << kTailBits | end.tail);
-  head_->generation.store(generation);
+  head().end.store(end.log_number << kTailBits | end.tail);
+  head().generation.store(generation);
 }
 
 SharedState::End SharedState::published_end(uint64_t known) const {
-  const uint64_t end = head_->end.load();
+  const uint64_t end = head().end.load();
   // The word has the low bits of the number; no process is so far behind that they come round.
   const uint64_t low = (uint64_t{1} << (64 - kTailBits)) - 1;
   uint64_t number = (known & ~low) | end >> kTailBits;
@@ -230,7 +188,7 @@ absl::StatusOr<bool> SharedState::LockWriter(absl::Duration wait) {
   if (shared_) {
     absl::Status status = lock_file_->Lock(kWriterByte, 1, LockKind::kExclusive, wait);
     if (absl::IsUnavailable(status)) {
-      const uint32_t holder = head_->writer.load();
+      const uint32_t holder = head().writer.load();
       return absl::UnavailableError(absl::StrCat(
           holder == 0 ? std::string("another process") : absl::StrCat("process ", holder),
           " held the writer lock of ", backend_->Describe(), " for ", absl::FormatDuration(wait),
@@ -238,26 +196,25 @@ absl::StatusOr<bool> SharedState::LockWriter(absl::Duration wait) {
     }
     NUMPACK_RETURN_IF_ERROR(status);
   }
-  return head_->writer.exchange(ShortProcessId()) == 0;
+  return head().writer.exchange(ShortProcessId()) == 0;
 }
 
 void SharedState::UnlockWriter(bool clean) {
-  if (clean) head_->writer.store(0);
+  if (clean) head().writer.store(0);
   // What cannot be unlocked is unlocked when the file is closed.
   if (shared_) lock_file_->Unlock(kWriterByte, 1).IgnoreError();
 }
 
 bool SharedState::AnotherWrites() {
-  const uint32_t writer = head_->writer.load();
-  if (!shared_ || writer == 0 || writer == ShortProcessId()) return false;
+  const uint32_t writer = head().writer.load();
+  if (!shared_ || writer == 0) return false;
+  if (writer == ShortProcessId() && !watching_) return false;
   // A lock of its own: one that this process holds through lock_file_ would be granted again.
-  const auto file = backend_->Open(kLockFile, OpenMode::kReadWrite);
-  return file.ok() && absl::IsUnavailable((*file)->Lock(kWriterByte, 1, LockKind::kExclusive,
-                                                        absl::ZeroDuration()));
+  return absl::IsUnavailable(KeepWritersOut(*backend_, absl::ZeroDuration()).status());
 }
 
 absl::Status SharedState::OpenOthers() {
-  const uint32_t slots = head_->slots.load();
+  const uint32_t slots = head().slots.load();
   while (others_.size() < slots) {
     NUMPACK_ASSIGN_OR_RETURN(Slot slot, OpenSlot(static_cast<uint32_t>(others_.size())));
     others_.push_back(std::move(slot));
@@ -271,6 +228,12 @@ absl::Status SharedState::OpenOthers() {
 SharedState::PinScan::PinScan(SharedState& shared) : shared_(shared) {}
 
 bool SharedState::PinScan::IsPinned(uint64_t extent) {
+  if (!watched_.value_or(false) && IsCounted(extent)) return true;
+  if (!watched_.has_value()) watched_ = shared_.IsWatched();
+  return *watched_;
+}
+
+bool SharedState::PinScan::IsCounted(uint64_t extent) {
   const uint64_t key = extent % kPinCounters;
   if (!shared_.shared_) return shared_.own_.table->count[key].load() != 0;
   if (!shared_.OpenOthers().ok()) return true;  // cannot look: take it for pinned
@@ -309,12 +272,17 @@ absl::StatusOr<std::vector<uint64_t>> SharedState::PendingBarriers() {
 }
 
 void SharedState::NoteSegment(uint32_t number) {
-  if (number < std::numeric_limits<uint32_t>::max() && head_->next_segment.load() <= number)
-    head_->next_segment.store(number + 1);
+  if (number < std::numeric_limits<uint32_t>::max() && head().next_segment.load() <= number)
+    head().next_segment.store(number + 1);
 }
 
 void SharedState::PrepareFork() {
   if (!shared_) return;
+  if (watching_) {
+    auto lock_file = backend_->Open(kLockFile, OpenMode::kReadOnly);
+    if (lock_file.ok()) child_lock_file_ = *std::move(lock_file);
+    return;
+  }
   // Claimed through a lock of its own, which goes at once: closing a file on which this process
   // took a lock would take it from the child too. Until the child has locked the slot, its owner's
   // name keeps it.
@@ -342,6 +310,13 @@ void SharedState::AfterForkInParent() {
 }
 
 void SharedState::AfterForkInChild() {
+  if (watching_ && child_lock_file_ != nullptr) {
+    child_lock_file_->Lock(kWatchByte, 1, LockKind::kShared, absl::ZeroDuration()).IgnoreError();
+    if (attached_) {
+      child_lock_file_->Lock(kAliveByte, 1, LockKind::kShared, absl::ZeroDuration()).IgnoreError();
+    }
+    lock_file_ = std::move(child_lock_file_);
+  }
   if (child_.table == nullptr) return;
   child_lock_file_->Lock(kAliveByte, 1, LockKind::kShared, absl::ZeroDuration()).IgnoreError();
   child_.file->Lock(kSlotByte, 1, LockKind::kExclusive, absl::ZeroDuration()).IgnoreError();

@@ -1,8 +1,8 @@
 // SharedState: what the processes that have a store open tell one another while they live.
 //
-//   writer.lock   four bytes far beyond its end are locked: by the writer, by whoever is opening
-//   the
-//                 store, by everybody who has it open, and a last one by readers that cannot write
+//   writer.lock   counts how often the store was opened by somebody who may write. Four bytes far
+//                 beyond its end are locked: by the writer, by whoever is opening the store, by
+//                 everybody who has it open, and a last one by readers that cannot write
 //   head          mapped by everyone: which log counts and up to where, and the next segment number
 //   slot.<k>      mapped by everyone: one process's pins (pins.h). Its owner holds a lock on it, so
 //                 that a dead owner's pins can be told from a living one's
@@ -11,7 +11,10 @@
 // anew. On a backend without mappings or locks that cross processes both are heap memory, and one
 // process at a time has the store open.
 //
-// The protocol, its races and its costs were measured before it was written: docs/adr/0011.
+// A reader that cannot write has no slot to count in. It is a watcher: as long as it holds the last
+// one of those bytes, nobody uses space again (shared_state_watch.cc).
+//
+// The protocol, its races and its costs were measured before it was written: docs/adr/0011, 0014.
 //
 // Thread-safe, but for what says that it needs the writer's lock or the caller's order.
 #ifndef NUMPACK_STORAGE_SHARED_STATE_H_
@@ -20,6 +23,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,18 +43,38 @@ class SharedState {
   // called. Unavailable when that takes longer than `wait`.
   static absl::StatusOr<std::unique_ptr<SharedState>> Join(std::shared_ptr<Backend> backend,
                                                            absl::Duration wait);
-  // Whether some process, this one included, has the store open. Changes no byte, and holds no lock
-  // when it returns. Where locks cannot be taken (a directory that cannot be written), what a
-  // killed process left looks like one that has it open.
+  // Whether some process that may write, this one included, has the store open. Needs no
+  // permission to write, changes no byte, and holds no lock when it returns.
   static absl::StatusOr<bool> IsOpen(Backend& backend, absl::Duration wait);
-  // Keeps writers out while the result lives, for somebody who has not joined. Unavailable when the
-  // lock is not to be had in time; NotFound when there is no lock file.
+  // Keeps writers out while the result lives, for somebody who has not joined or cannot write.
+  // Unavailable when the lock is not to be had in time; NotFound when there is no lock file.
   static absl::StatusOr<std::unique_ptr<File>> KeepWritersOut(Backend& backend,
                                                               absl::Duration wait);
   SharedState(const SharedState&) = delete;
   SharedState& operator=(const SharedState&) = delete;
   // Leaves. The last one removes what means nothing any more.
   ~SharedState();
+
+  // --- For readers that cannot write: shared_state_watch.cc
+
+  // Looks on without changing a byte, and keeps everybody from using space again from the first
+  // Approach to the end of the result's life.
+  static std::unique_ptr<SharedState> Watch(std::shared_ptr<Backend> backend);
+  // Finds out whether somebody who may write has the store open. True: from now on, and for good,
+  // the state is the one that they publish. False: there is nobody; the caller reads what is there
+  // and publishes that, which only it sees. Until Settle() nobody comes or goes.
+  absl::StatusOr<bool> Approach(absl::Duration wait);
+  void Settle();
+  // Whether somebody has opened the store since an Approach that found nobody: then what was read
+  // may be old. No system call, but where there was no lock file: then one.
+  bool SomebodyCame();
+
+  // Whether readers that cannot write have the store open: what they may read must not be
+  // overwritten. Needs the writer's lock (or to be the first), and that what gives the bytes up is
+  // published: such a reader locks, THEN reads the published state.
+  bool IsWatched();
+
+  // --- For everybody else
 
   // Whether nobody else had the store open: then the state is to be recovered and published.
   bool first() const { return first_; }
@@ -59,7 +83,7 @@ class SharedState {
   // The published state: the generation of its last record, and in which log that ends where. The
   // generation is published last, so what published_end() says after generation() is at least as
   // new. Log numbers are told apart from `known`, one seen earlier or 0.
-  uint64_t generation() const { return head_->generation.load(); }
+  uint64_t generation() const { return head().generation.load(); }
   struct End {
     uint64_t log_number;
     uint64_t tail;
@@ -78,16 +102,20 @@ class SharedState {
 
   const std::shared_ptr<PinCounters>& pins() const { return pins_; }
 
-  // A look at everybody's counters, for some extents one after another: whether a process lives is
-  // asked once. Needs the writer's lock, and all that gives the extents up to be published.
+  // A look at everybody's counters, for some extents one after another: whether a process lives,
+  // and whether there are readers that cannot count, is asked once. Needs the writer's lock, and
+  // all that gives the extents up to be published.
   class PinScan {
    public:
     explicit PinScan(SharedState& shared);
     bool IsPinned(uint64_t extent);
+    // The same for an extent that no published state ever named: who cannot count cannot read it.
+    bool IsCounted(uint64_t extent);
 
    private:
     SharedState& shared_;
     std::vector<bool> alive_;  // by slot; false: not asked yet
+    std::optional<bool> watched_;
   };
 
   // The generation that a barrier of this process is going to cover; 0: none in the making. Needs
@@ -96,17 +124,17 @@ class SharedState {
   absl::StatusOr<std::vector<uint64_t>> PendingBarriers();
 
   // A segment number that no process has used since the first one opened the store.
-  uint32_t NextSegment() { return head_->next_segment.fetch_add(1); }
+  uint32_t NextSegment() { return head().next_segment.fetch_add(1); }
   void NoteSegment(uint32_t number);
 
   // Counts the times that a segment file came, went, or changed its size. Needs the writer's lock.
-  uint64_t segment_changes() const { return head_->segment_changes.load(); }
-  void NoteSegmentChange() { head_->segment_changes.fetch_add(1); }
+  uint64_t segment_changes() const { return head().segment_changes.load(); }
+  void NoteSegmentChange() { head().segment_changes.fetch_add(1); }
 
   // The extent whose bytes are being overwritten where they lie; 0: none. Needs the writer's lock.
   // A reader that finds it after it has pinned the extent lets go, and waits.
-  void SetRewriting(uint64_t extent) { head_->rewriting.store(extent); }
-  uint64_t rewriting() const { return head_->rewriting.load(); }
+  void SetRewriting(uint64_t extent) { head().rewriting.store(extent); }
+  uint64_t rewriting() const { return head().rewriting.load(); }
 
   // Around fork(), so that the views that a child inherits stay pinned when its parent gives them
   // up. No pin may be taken from PrepareFork until one of the others returns.
@@ -142,6 +170,14 @@ class SharedState {
   absl::Status OpenOthers();
   bool ReapIfDead(Slot& slot);
   absl::Status RemoveFiles();
+  Head& head() const { return *head_.load(std::memory_order_acquire); }
+
+  absl::Status CountOpening();
+  uint64_t Openings();
+  // Whether a slot of the head has a living owner, who may write. Nobody comes or goes meanwhile.
+  static absl::StatusOr<bool> HasWriters(Backend& backend);
+  absl::Status LockToWatch(absl::Duration wait);
+  absl::Status Attach();
 
   const std::shared_ptr<Backend> backend_;
   const bool shared_;  // with other processes
@@ -150,11 +186,18 @@ class SharedState {
   std::unique_ptr<File> lock_file_;
   std::unique_ptr<Head> private_head_;
   MappedRegion head_region_;
-  Head* head_ = nullptr;
+  std::atomic<Head*> head_{nullptr};  // of a watcher: changes once, from private_head_
   std::unique_ptr<PinTable> private_table_;
   Slot own_;
   std::shared_ptr<PinCounters> pins_;
   std::vector<Slot> others_;  // by number, this process's own included, opened as they are needed
+
+  // Of a watcher.
+  bool watching_ = false;
+  bool attached_ = false;       // head_ is that of the others
+  bool settled_ = true;         // false: holds the setup byte
+  uint64_t seen_openings_ = 0;  // before the last Approach looked
+  MappedRegion openings_;       // the count in the lock file; empty until it has one
 
   // Between PrepareFork and its end.
   Slot child_;

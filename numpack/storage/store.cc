@@ -7,10 +7,12 @@
 #include "absl/base/no_destructor.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "numpack/base/process.h"
 #include "numpack/base/status_macros.h"
+#include "numpack/storage/read_only_backend.h"
 
 namespace numpack::storage {
 namespace {
@@ -42,6 +44,24 @@ LiveStores& TheLiveStores() {
   return *live;
 }
 
+// A process may have a directory open in both ways: then it is two to itself.
+std::string ReadersSlot(const std::string& identity) {
+  return absl::StrCat(identity, " read only");
+}
+
+// Names the remedy, which is another's to choose: a program that finds out only when it saves that
+// it cannot has worked in vain.
+absl::Status ExplainDenied(absl::Status status) {
+  if (!absl::IsPermissionDenied(status)) return status;
+  absl::Status explained(
+      status.code(),
+      absl::StrCat(status.message(), " (the option read_only opens what there is to read)"));
+  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
+    explained.SetPayload(url, payload);
+  });
+  return explained;
+}
+
 std::shared_ptr<Slot> FindSlot(const std::string& identity) {
   Registry& registry = TheRegistry();
   absl::MutexLock lock(&registry.mu);
@@ -62,11 +82,12 @@ Store::Store(std::shared_ptr<Backend> backend, const StoreOptions& options,
              std::shared_ptr<const ImportSource> import)
     : backend_(std::move(backend)),
       import_(std::move(import)),
+      read_only_(options.read_only),
       lock_wait_(options.lock_wait),
       durability_(options.durability),
       checksums_(options.checksum),
       segments_(backend_) {
-  if (options.background_sync && backend_->capabilities().durable_sync) {
+  if (options.background_sync && !read_only_ && backend_->capabilities().durable_sync) {
     background_ = std::make_unique<BackgroundSync>(options.sync_delay,
                                                    [this] { return FlushInBackground(); });
   }
@@ -98,6 +119,7 @@ void Store::AfterFork(void (SharedState::*finish)()) {
 absl::StatusOr<std::shared_ptr<Store>> Store::Open(std::shared_ptr<Backend> backend,
                                                    const StoreOptions& options,
                                                    std::shared_ptr<const ImportSource> import) {
+  if (options.read_only) return OpenReadOnly(std::move(backend), options, std::move(import));
   if (options.durability == Durability::kFull && !backend->capabilities().durable_sync) {
     return absl::FailedPreconditionError(absl::StrCat(
         backend->Describe(), " cannot make commits durable: use Durability::kRelaxed or kNone"));
@@ -111,17 +133,41 @@ absl::StatusOr<std::shared_ptr<Store>> Store::Open(std::shared_ptr<Backend> back
     return live;
   }
   std::shared_ptr<Store> store(new Store(std::move(backend), options, std::move(import)));
-  NUMPACK_RETURN_IF_ERROR(store->Start(options.create));
+  if (absl::Status status = store->Start(options.create); !status.ok())
+    return ExplainDenied(std::move(status));
   NUMPACK_RETURN_IF_ERROR(store->AddHandle());
   slot->store = store;
   return store;
 }
 
+absl::StatusOr<std::shared_ptr<Store>> Store::OpenReadOnly(
+    std::shared_ptr<Backend> backend, const StoreOptions& options,
+    std::shared_ptr<const ImportSource> import) {
+  const std::string identity = backend->Identity();
+  const std::shared_ptr<Slot> writers = FindSlot(identity);
+  const std::shared_ptr<Slot> readers = FindSlot(ReadersSlot(identity));
+  absl::MutexLock writers_lock(&writers->mu);
+  absl::MutexLock readers_lock(&readers->mu);
+  for (const std::shared_ptr<Store>& live : {writers->store.lock(), readers->store.lock()}) {
+    if (live == nullptr || !live->CheckReadable().ok()) continue;
+    NUMPACK_RETURN_IF_ERROR(live->AddHandle());
+    return live;
+  }
+  std::shared_ptr<Store> store(
+      new Store(NewReadOnlyBackend(std::move(backend)), options, std::move(import)));
+  NUMPACK_RETURN_IF_ERROR(store->StartReadOnly());
+  NUMPACK_RETURN_IF_ERROR(store->AddHandle());
+  readers->store = store;
+  return store;
+}
+
 void Store::AbandonAt(const Backend& backend) {
-  const std::shared_ptr<Slot> slot = FindSlot(backend.Identity());
-  absl::MutexLock lock(&slot->mu);
-  if (std::shared_ptr<Store> live = slot->store.lock()) live->Abandon();
-  slot->store.reset();
+  const std::string identity = backend.Identity();
+  for (const std::shared_ptr<Slot>& slot : {FindSlot(identity), FindSlot(ReadersSlot(identity))}) {
+    absl::MutexLock lock(&slot->mu);
+    if (std::shared_ptr<Store> live = slot->store.lock()) live->Abandon();
+    slot->store.reset();
+  }
 }
 
 absl::Status Store::AddHandle() {
@@ -150,17 +196,19 @@ absl::Status Store::Start(bool create) {
     absl::MutexLock lock(&mu_);
     NUMPACK_RETURN_IF_ERROR(Follow());
   }
+  Register();
+  return shared_->Ready();
+}
+
+void Store::Register() {
   static const bool registered = [] {
     AtFork([] { PrepareFork(); }, [] { AfterFork(&SharedState::AfterForkInParent); },
            [] { AfterFork(&SharedState::AfterForkInChild); });
     return true;
   }();
   static_cast<void>(registered);
-  {
-    absl::MutexLock lock(&TheLiveStores().mu);
-    TheLiveStores().stores.insert(this);
-  }
-  return shared_->Ready();
+  absl::MutexLock lock(&TheLiveStores().mu);
+  TheLiveStores().stores.insert(this);
 }
 
 absl::Status Store::Recover(bool create) {
@@ -173,7 +221,8 @@ absl::Status Store::Recover(bool create) {
     shared_->UnlockWriter(/*clean=*/true);
     return absl::OkStatus();
   }
-  auto recovered = storage::Recover(*backend_, segments_, shared_->pins(), Reader::kFirst);
+  const Reader reader = shared_->IsWatched() ? Reader::kFirstWatched : Reader::kFirst;
+  auto recovered = storage::Recover(*backend_, segments_, shared_->pins(), reader);
   if (absl::IsNotFound(recovered.status())) {
     NUMPACK_RETURN_IF_ERROR(CheckNothingIsLost());
     if (!create) return recovered.status();
@@ -247,6 +296,7 @@ absl::Status Store::CheckReadable() const {
 
 absl::Status Store::CheckWritable() const {
   NUMPACK_RETURN_IF_ERROR(CheckReadable());
+  if (read_only_) return ReadOnlyError(backend_->Describe());
   absl::MutexLock lock(&mu_);
   return poisoned_;
 }
@@ -297,7 +347,7 @@ absl::StatusOr<PinnedBytes> Store::Find(absl::string_view name) {
       PinnedBytes bytes(shared_from_this(), std::move(entry));
       // Pinned first, looked second: a writer who has published, or begun to rewrite, since then
       // may not have seen the pin.
-      if (extent != 0 && shared_->rewriting() == extent) {
+      if (extent != 0 && !ahead_ && shared_->rewriting() == extent) {
         rewritten = extent;
       } else if (!IsBehind()) {
         return bytes;

@@ -17,13 +17,17 @@
 // Readers take no lock that crosses processes: they pin what they read, and look whether the state
 // that named it is still the published one (pins.h); if not, they read the new records first.
 //
-// Thread-safe. Errors: backend.h; DataLoss for a store that does not check out; FailedPrecondition
-// after Abandon and for arrays that are open in place; after a failed sync every change fails with
-// that failure.
+// A store that is open for reading only changes no byte of the directory. It cannot pin either, so
+// it keeps all processes from using space again as long as it is open (store_read_only.cc).
+//
+// Thread-safe. Errors: backend.h; PermissionDenied for changes where only reading is allowed;
+// DataLoss for a store that does not check out; FailedPrecondition after Abandon and for arrays
+// that are open in place; after a failed sync every change fails with that failure.
 //
 // Files: store.cc opening, closing, reading; store_follow.cc other processes; store_write.cc turns
 // and commits; store_flush.cc durability; store_in_place.cc in-place changes; store_rewrite.cc
-// rewritten rows; store_space.cc statistics; store_import.cc directories of other programs.
+// rewritten rows; store_space.cc statistics; store_import.cc directories of other programs;
+// store_read_only.cc readers that cannot write.
 #ifndef NUMPACK_STORAGE_STORE_H_
 #define NUMPACK_STORAGE_STORE_H_
 
@@ -94,7 +98,8 @@ class Store : public std::enable_shared_from_this<Store> {
  public:
   // A handle on the store in the backend's directory; handles of one process on one directory share
   // the Store. Each is ended by one CloseHandle. The strongest durability asked for so far is in
-  // force, and arrays that are saved carry checksums once anybody asked for that.
+  // force, and arrays that are saved carry checksums once anybody asked for that. One that is open
+  // for changes serves those who only want to read, too; not the reverse.
   // `import`, if given, makes a store of a directory of another program's: see import.h.
   static absl::StatusOr<std::shared_ptr<Store>> Open(
       std::shared_ptr<Backend> backend, const StoreOptions& options,
@@ -102,6 +107,9 @@ class Store : public std::enable_shared_from_this<Store> {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
   ~Store();
+
+  // Whether every change fails with PermissionDenied.
+  bool read_only() const { return read_only_; }
 
   // One more handle on this store.
   absl::Status AddHandle();
@@ -151,7 +159,11 @@ class Store : public std::enable_shared_from_this<Store> {
 
   Store(std::shared_ptr<Backend> backend, const StoreOptions& options,
         std::shared_ptr<const ImportSource> import);
+  static absl::StatusOr<std::shared_ptr<Store>> OpenReadOnly(
+      std::shared_ptr<Backend> backend, const StoreOptions& options,
+      std::shared_ptr<const ImportSource> import);
   absl::Status Start(bool create);
+  void Register();
   absl::Status Recover(bool create);
   absl::Status CheckNothingIsLost();
   void Raise(const StoreOptions& options);
@@ -186,9 +198,20 @@ class Store : public std::enable_shared_from_this<Store> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status LogKept() ABSL_LOCKS_EXCLUDED(write_mu_);
 
+  // Without permission to write: store_read_only.cc.
+  absl::Status StartReadOnly() ABSL_LOCKS_EXCLUDED(mu_);
+  // Notices that somebody has opened the store.
+  absl::Status LookAround() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status ReadAnew() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status ReadAlone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status ReadWithOthers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status ReadPastDeadWriter() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status ShowRecovered(RecoveredState state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   // Another program's directory: store_import.cc.
   absl::StatusOr<bool> IsImport();
   absl::Status ReadImport() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status ShowImport() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status JoinImport() ABSL_LOCKS_EXCLUDED(mu_);
   void PublishImport();
   // Whether the state is still what the source read. Never true again once it was false.
@@ -250,11 +273,14 @@ class Store : public std::enable_shared_from_this<Store> {
 
   void ReleaseLocked(const std::shared_ptr<Extent>& extent)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  void ReleaseLocked(const std::shared_ptr<Extent>& extent, SharedState::PinScan& scan)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   // Frees what limbo gives up, looking at `limit` extents at most.
   void FreeCollected(size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
 
   const std::shared_ptr<Backend> backend_;
   const std::shared_ptr<const ImportSource> import_;  // null: none
+  const bool read_only_;
   const absl::Duration lock_wait_;
   const uint32_t fork_count_ = ForkCount();  // of the process that opened the store
   std::atomic<Durability> durability_;
@@ -306,6 +332,11 @@ class Store : public std::enable_shared_from_this<Store> {
   // Followed, and still unknown to space_ and limbo_; unless there were too many.
   std::vector<Effect> effects_ ABSL_GUARDED_BY(mu_);
   bool books_stale_ ABSL_GUARDED_BY(mu_) = true;
+
+  // Of one that is open for reading only: the catalogue is to be read again, whatever the position;
+  // and it has what a dead writer committed and did not publish.
+  bool reread_ ABSL_GUARDED_BY(mu_) = false;
+  bool ahead_ ABSL_GUARDED_BY(mu_) = false;
 
   int handles_ ABSL_GUARDED_BY(mu_) = 0;
   bool abandoned_ ABSL_GUARDED_BY(mu_) = false;

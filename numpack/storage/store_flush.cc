@@ -19,6 +19,7 @@ constexpr uint64_t kLogToCheckpoint = 4;
 absl::Status Store::Flush() { return Flush(lock_wait_); }
 
 absl::Status Store::Flush(absl::Duration lock_wait) {
+  if (read_only_) return CheckReadable();  // it has committed nothing
   NUMPACK_RETURN_IF_ERROR(CheckWritable());
   if (IsUnadopted()) return absl::OkStatus();  // nothing of it is ours to make durable
   absl::MutexLock flush_lock(&flush_mu_);

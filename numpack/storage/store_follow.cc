@@ -17,12 +17,14 @@ constexpr size_t kMaxEffects = 4096;
 
 absl::Status Store::Follow() {
   for (;;) {
+    if (read_only_) NUMPACK_RETURN_IF_ERROR(LookAround());
     const uint64_t generation = shared_->generation();
     if (generation == 0) {
       return absl::UnavailableError(absl::StrCat(
           backend_->Describe(), " is in use by a process that has not opened it yet: try again"));
     }
-    if (generation <= position_.generation && unattached_.empty()) return absl::OkStatus();
+    if (generation <= position_.generation && unattached_.empty() && !reread_)
+      return absl::OkStatus();
     absl::Status status = FollowTo(shared_->published_end(log_number_));
     // What was read may be gone already, when others published meanwhile.
     if (!status.ok() && shared_->generation() == generation) return status;
@@ -30,7 +32,7 @@ absl::Status Store::Follow() {
 }
 
 absl::Status Store::FollowTo(const SharedState::End& end) {
-  if (end.log_number != log_number_) {
+  if (end.log_number != log_number_ || reread_) {
     NUMPACK_ASSIGN_OR_RETURN(
         RecoveredState state,
         ReadPublished(*backend_, segments_, shared_->pins(), end.log_number, end.tail));
@@ -41,6 +43,7 @@ absl::Status Store::FollowTo(const SharedState::End& end) {
     unattached_.clear();
     effects_.clear();
     books_stale_ = true;
+    reread_ = false;
     return absl::OkStatus();
   }
   if (end.tail > position_.offset) {
@@ -263,7 +266,7 @@ absl::Status Store::LogKept() {
   SharedState::PinScan scan(*shared_);
   KeptPayload payload;
   for (const std::shared_ptr<Extent>& extent : unlogged_) {
-    if (scan.IsPinned(extent->number)) payload.extents.push_back(MakeRecord(*extent));
+    if (scan.IsCounted(extent->number)) payload.extents.push_back(MakeRecord(*extent));
   }
   if (!payload.extents.empty())
     NUMPACK_RETURN_IF_ERROR(Append({{RecordKind::kKept, Encode(payload)}}, [](Catalogue&) {}));

@@ -97,6 +97,11 @@ absl::StatusOr<bool> Store::IsImport() {
 
 absl::Status Store::ReadImport() {
   NUMPACK_RETURN_IF_ERROR(UndoAdoption(*backend_, *import_));
+  absl::MutexLock lock(&mu_);
+  return ShowImport();
+}
+
+absl::Status Store::ShowImport() {
   NUMPACK_ASSIGN_OR_RETURN(std::vector<ImportedEntry> entries, import_->Read(*backend_));
   std::vector<Catalogue::Put> puts;
   puts.reserve(entries.size());
@@ -126,7 +131,6 @@ absl::Status Store::ReadImport() {
     }
     puts.push_back({std::move(imported.name), std::make_shared<Entry>(std::move(entry))});
   }
-  absl::MutexLock lock(&mu_);
   catalogue_ = Catalogue();
   catalogue_.Apply({}, puts, kImportedGeneration);
   log_number_ = 0;

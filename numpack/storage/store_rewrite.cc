@@ -167,6 +167,7 @@ absl::Status Store::WaitForRewrite(uint64_t extent) {
     if (pauses % kPausesBeforeAsking != 0) continue;
     // A writer that died leaves it to the next one to finish, and if there is none, to this reader.
     if (shared_->AnotherWrites()) continue;
+    if (read_only_) return ReadPastDeadWriter();
     NUMPACK_RETURN_IF_ERROR(AcquireLock(lock_wait_));
     ReleaseLock();
   }

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "numpack/backends/memory/memory_backend.h"
 #include "numpack/base/status_macros.h"
@@ -15,10 +16,9 @@ absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
 }
 
-class BootIdBackend final : public Backend {
+class HandingOnBackend : public Backend {
  public:
-  BootIdBackend(std::shared_ptr<Backend> inner, std::string boot_id)
-      : inner_(std::move(inner)), boot_id_(std::move(boot_id)) {}
+  explicit HandingOnBackend(std::shared_ptr<Backend> inner) : inner_(std::move(inner)) {}
   BackendCapabilities capabilities() const override { return inner_->capabilities(); }
   absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view name, OpenMode mode) override {
     return inner_->Open(name, mode);
@@ -28,13 +28,41 @@ class BootIdBackend final : public Backend {
   absl::Status SyncDirectory() override { return inner_->SyncDirectory(); }
   absl::Status CheckPresent() override { return inner_->CheckPresent(); }
   absl::StatusOr<uint64_t> FreeSpace() override { return inner_->FreeSpace(); }
-  std::string BootId() override { return boot_id_; }
+  std::string BootId() override { return inner_->BootId(); }
   std::string Identity() const override { return inner_->Identity(); }
   std::string Describe() const override { return inner_->Describe(); }
 
  private:
   const std::shared_ptr<Backend> inner_;
+};
+
+class BootIdBackend final : public HandingOnBackend {
+ public:
+  BootIdBackend(std::shared_ptr<Backend> inner, std::string boot_id)
+      : HandingOnBackend(std::move(inner)), boot_id_(std::move(boot_id)) {}
+  std::string BootId() override { return boot_id_; }
+
+ private:
   const std::string boot_id_;
+};
+
+class ProcessBackend final : public HandingOnBackend {
+ public:
+  ProcessBackend(std::shared_ptr<Backend> inner, std::string name, bool shares_memory)
+      : HandingOnBackend(std::move(inner)), name_(std::move(name)), shares_memory_(shares_memory) {}
+  BackendCapabilities capabilities() const override {
+    BackendCapabilities can = HandingOnBackend::capabilities();
+    can.shared_mappings = shares_memory_;
+    can.process_locks = true;
+    return can;
+  }
+  std::string Identity() const override {
+    return absl::StrCat(HandingOnBackend::Identity(), " in ", name_);
+  }
+
+ private:
+  const std::string name_;
+  const bool shares_memory_;
 };
 
 }  // namespace
@@ -112,6 +140,11 @@ std::map<std::string, std::string> ReadAllFiles(Backend& backend) {
 
 std::shared_ptr<Backend> WithBootId(std::shared_ptr<Backend> inner, std::string boot_id) {
   return std::make_shared<BootIdBackend>(std::move(inner), std::move(boot_id));
+}
+
+std::shared_ptr<Backend> AsProcess(std::shared_ptr<Backend> inner, std::string name,
+                                   bool shares_memory) {
+  return std::make_shared<ProcessBackend>(std::move(inner), std::move(name), shares_memory);
 }
 
 std::shared_ptr<Backend> CopyOf(Backend& from, const std::string& boot_id) {

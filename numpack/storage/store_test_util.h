@@ -35,6 +35,11 @@ std::map<std::string, std::string> ReadAllFiles(Backend& backend);
 // Hands everything on, but for the boot identity, which can be chosen.
 std::shared_ptr<Backend> WithBootId(std::shared_ptr<Backend> inner, std::string boot_id);
 
+// Hands everything on, and claims that mappings and locks are shared, or that memory is not. Stores
+// over two of these, with different names, are to each other as in two processes.
+std::shared_ptr<Backend> AsProcess(std::shared_ptr<Backend> inner, std::string name,
+                                   bool shares_memory = true);
+
 // A memory backend with the files of `from` as they are now: what is left when a process is killed
 // at this moment.
 std::shared_ptr<Backend> CopyOf(Backend& from, const std::string& boot_id);

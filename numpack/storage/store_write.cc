@@ -61,7 +61,13 @@ void Store::Release(const std::shared_ptr<Extent>& extent) {
 
 void Store::ReleaseLocked(const std::shared_ptr<Extent>& extent) {
   SharedState::PinScan scan(*shared_);
-  const auto pinned = [&](const Extent& e) { return scan.IsPinned(e.number); };
+  ReleaseLocked(extent, scan);
+}
+
+void Store::ReleaseLocked(const std::shared_ptr<Extent>& extent, SharedState::PinScan& scan) {
+  const auto pinned = [&](const Extent& e) {
+    return e.named_at == 0 ? scan.IsCounted(e.number) : scan.IsPinned(e.number);
+  };
   if (!limbo_.Add(extent, pinned)) {
     space_->Free(*extent);
   } else if (extent->named_at == 0) {
@@ -115,7 +121,8 @@ absl::Status Store::Commit(absl::Span<const std::string> removes,
         [&](Catalogue& catalogue) { superseded = catalogue.Apply(removes, puts, generation); }));
     NoteWritten(generation);
     ++commits_;
-    for (const std::shared_ptr<Extent>& extent : superseded) ReleaseLocked(extent);
+    SharedState::PinScan scan(*shared_);
+    for (const std::shared_ptr<Extent>& extent : superseded) ReleaseLocked(extent, scan);
   }
   if (durability_.load() == Durability::kFull) NUMPACK_RETURN_IF_ERROR(Flush());
   MaybeChangeLog();

@@ -67,7 +67,7 @@ class StoreFileNotFoundError(StoreIOError, FileNotFoundError):
 
 
 class StorePermissionError(StoreIOError, PermissionError):
-    """A StoreIOError for EACCES and EPERM."""
+    """A StoreIOError for EACCES and EPERM, and for changes of a store that is open to be read."""
 
 
 class StoreFileExistsError(StoreIOError, FileExistsError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import operator
 import os
@@ -16,7 +17,7 @@ import numpy as np
 
 from numpack import _native
 from numpack.batch import BatchModeContext, MemoryCache
-from numpack.errors import ArrayNotFoundError
+from numpack.errors import ArrayNotFoundError, StoreFileNotFoundError
 from numpack.lazy_array import LazyArray
 from numpack.names import dtype_code
 from numpack.writable_array import WritableBatchMode
@@ -71,6 +72,10 @@ class NumPack(_native.Store):
     force_gc_on_close: close() runs a garbage collection.
     checksum: arrays that are saved carry a checksum of their contents, which verify() compares. It
     holds for all handles of the process on the store, and an array that carries one keeps it.
+    read_only: only read. Nothing in the directory changes, no permission to write is needed, and
+    every change raises PermissionError. What others commit is seen as ever. While such a handle is
+    open, or an array viewed through it lives, the store's space is not used again, so whoever may
+    write and reads for long does better without it.
 
     Constructing one touches no file: ``open()`` or ``with`` does. Each changing call is one commit,
     which a killed process never loses; ``close()`` and ``flush()`` make commits survive a power
@@ -92,11 +97,15 @@ class NumPack(_native.Store):
         force_gc_on_close: bool = False,
         *,
         checksum: bool = False,
+        read_only: bool = False,
     ) -> None:
         path = os.fspath(filename)
         if not isinstance(path, str):
             raise TypeError(f"filename must be a str or a path of str, not {type(path).__name__}")
+        if read_only and drop_if_exists:
+            raise ValueError("drop_if_exists removes the store: not with read_only")
         super().__init__(path, bool(strict_context_mode))
+        self._read_only = bool(read_only)
         self._filename = Path(path)
         self._drop_at_open = bool(drop_if_exists)
         self._force_gc_on_close = bool(force_gc_on_close)
@@ -118,7 +127,9 @@ class NumPack(_native.Store):
         """Open the store, making the directory and its parents when absent. Idempotent.
 
         Raises FileExistsError when the path is a file, CorruptStoreError when the store does not
-        check out (nothing is changed then), StoreLockedError when another process has it.
+        check out (nothing is changed then), StoreLockedError when another process has it,
+        PermissionError when the directory cannot be written: then read_only=True reads it. With
+        that nothing is made: FileNotFoundError when there is no store.
         """
         if self.is_opened:
             return
@@ -127,8 +138,17 @@ class NumPack(_native.Store):
                 _native.abandon(str(self._filename))  # handles of ours must not write to it again
             _remove_all(self._filename)
             self._drop_at_open = False
-        self._filename.mkdir(parents=True, exist_ok=True)
-        self._open(self._lock_wait, self._checksum)
+        if self._read_only:
+            self._open_to_read()
+        else:
+            self._filename.mkdir(parents=True, exist_ok=True)
+            self._open(self._lock_wait, self._checksum, read_only=False)
+
+    def _open_to_read(self) -> None:
+        try:
+            self._open(self._lock_wait, self._checksum, read_only=True)
+        except ArrayNotFoundError as error:  # NotFound without an errno: a directory, but no store
+            raise StoreFileNotFoundError(errno.ENOENT, f"no store in {self._filename}") from error
 
     def close(self, force_gc: bool | None = None) -> None:
         """Make everything persistent and close. Idempotent.
@@ -163,6 +183,11 @@ class NumPack(_native.Store):
         return f"NumPack({self._filename}, arrays={self._count()})"
 
     # --- Information
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the handle was made with read_only=True: then every change raises."""
+        return self._read_only
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.get_member_list())

@@ -134,6 +134,7 @@ absl::Status Actor::CheckHeldViews() const {
 
 absl::Status Actor::Step() {
   NUMPACK_RETURN_IF_ERROR(Open());
+  if (options_.store.read_only) return Random(50) == 0 ? Reopen() : Read();
   if (Random(100) < static_cast<uint64_t>(options_.percent_reads)) return Read();
   return Change();
 }

@@ -31,7 +31,7 @@ struct ActorOptions {
   uint64_t seed = 1;
   int percent_reads = 50;
   size_t max_held_views = 12;
-  StoreOptions store;
+  StoreOptions store;  // with read_only, it only reads
 };
 
 class Actor {

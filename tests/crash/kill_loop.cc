@@ -67,7 +67,10 @@ absl::Status Work(const std::string& dir, uint64_t seed) {
   options.store.sync_delay = absl::Milliseconds(static_cast<int64_t>(Below(random, 20)));
   if (Below(random, 6) == 0) options.store.durability = Durability::kFull;
   options.store.checksum = Below(random, 2) == 0;
+  options.store.read_only = Below(random, 4) == 0;
   Actor actor(StorePath(dir), *ledger, options);
+  while (options.store.read_only && absl::IsNotFound(actor.Open()))
+    absl::SleepFor(absl::Milliseconds(1));  // nobody has made it yet
   const uint64_t steps = 1 + Below(random, 3000);
   for (uint64_t i = 0; i < steps; ++i) NUMPACK_RETURN_IF_ERROR(actor.Step());
   NUMPACK_RETURN_IF_ERROR(actor.CheckHeldViews());

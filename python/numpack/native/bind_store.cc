@@ -17,7 +17,7 @@ using nb::literals::operator""_a;  // NOLINT(misc-unused-using-decls): clang-tid
 
 void BindLifeCycle(nb::class_<Store>& store) {
   store.def(nb::init<std::string, bool>(), "path"_a, "strict"_a)
-      .def("_open", &Store::Open, "lock_wait_seconds"_a, "checksum"_a)
+      .def("_open", &Store::Open, "lock_wait_seconds"_a, "checksum"_a, "read_only"_a)
       .def("_close", &Store::Close)
       .def("_set_in_context", &Store::SetInContext, "in_context"_a)
       .def("_require_usable", &Store::RequireUsable)

@@ -37,6 +37,8 @@ const char* TypeFor(const absl::Status& status) {
       return "CorruptStoreError";
     case absl::StatusCode::kResourceExhausted:
       return "MemoryError";
+    case absl::StatusCode::kPermissionDenied:
+      return "StorePermissionError";
     default:
       return "RuntimeError";
   }

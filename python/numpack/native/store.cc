@@ -26,11 +26,12 @@ Store::~Store() {
   }
 }
 
-void Store::Open(double lock_wait_seconds, bool checksum) {
+void Store::Open(double lock_wait_seconds, bool checksum, bool read_only) {
   if (is_open()) return;
   StoreOptions options;
   options.lock_wait = absl::Seconds(lock_wait_seconds);
   options.checksum = checksum;
+  options.read_only = read_only;
   auto opened = WithoutGil([&]() -> absl::StatusOr<std::shared_ptr<Handle>> {
     NUMPACK_ASSIGN_OR_RETURN(NumPack store, NumPack::Open(path_, options));
     return std::make_shared<Handle>(std::move(store), path_);

@@ -39,7 +39,7 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   // Life cycle.
-  void Open(double lock_wait_seconds, bool checksum);
+  void Open(double lock_wait_seconds, bool checksum, bool read_only);
   void Close();
   void Flush();
   bool is_open() const { return handle_ != nullptr; }

@@ -1,5 +1,6 @@
 // Directories of NumPack 0.7 opened as stores: reading changes nothing, the first write adopts.
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "numpack/backends/file.h"
 #include "numpack/backends/memory/memory_backend.h"
 #include "numpack/backends/testing/fault_injecting_backend.h"
+#include "numpack/backends/testing/write_protected_backend.h"
 #include "numpack/core/array.h"
 #include "numpack/core/array_store.h"
 #include "numpack/core/dtype.h"
@@ -144,6 +146,54 @@ TEST_P(AdoptTest, ReadingChangesNothing) {
   EXPECT_EQ(FilesOf(*backend_, golden_), golden_.files);
   EXPECT_FALSE(HasFile(*backend_, "log."));
   EXPECT_FALSE(HasFile(*backend_, "segment."));
+}
+
+// By somebody who cannot write, and then beside somebody who adopts it.
+TEST_P(AdoptTest, WithoutPermissionItIsReadAsItLies) {
+  BackendCapabilities shared = backend_->capabilities();
+  shared.shared_mappings = shared.process_locks = true;
+  backend_->OverrideCapabilities(shared);
+  const auto directory = std::make_shared<WriteProtectedBackend>(backend_);
+  StoreOptions options = Quiet();
+  options.read_only = true;
+  const size_t files = backend_->List()->size();
+  absl::StatusOr<ArrayStore> reader = ArrayStore::Open(directory, options);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  ExpectHolds(*reader, expected_);
+  EXPECT_TRUE(absl::IsPermissionDenied(SaveNew(*reader)));
+  EXPECT_EQ(FilesOf(*backend_, golden_), golden_.files);
+  EXPECT_EQ(backend_->List()->size(), files);
+
+  absl::StatusOr<ArrayStore> writer = Open();
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ExpectHolds(*reader, expected_);
+  std::vector<AnyArray> held;
+  for (const auto& [name, array] : expected_) held.push_back(*reader->View(name));
+  ASSERT_TRUE(SaveNew(*writer).ok());
+  ExpectHolds(*reader, WithNew());
+  for (int i = 0; i < 5; ++i) {
+    for (const auto& [name, array] : expected_) {
+      const std::vector<uint8_t> other(array.bytes.size() + 1, static_cast<uint8_t>(i));
+      ASSERT_TRUE(writer->Save(name, MakeView(other)).ok());
+    }
+    ASSERT_TRUE(writer->Flush().ok());
+  }
+  size_t i = 0;
+  for (const auto& [name, array] : expected_) EXPECT_EQ(BytesOf(held[i++]), array.bytes);
+  EXPECT_EQ(directory->denied(), 0);
+}
+
+TEST_P(AdoptTest, WithoutPermissionAnAdoptionThatWasCutShortIsAnError) {
+  const auto data = std::find_if(golden_.files.begin(), golden_.files.end(), [](const auto& file) {
+    return absl::EndsWith(file.first, ".npkd") && !absl::StrContains(file.first, '/');
+  });
+  if (data == golden_.files.end()) GTEST_SKIP() << "no file that could be renamed";
+  ASSERT_TRUE(backend_->Rename(data->first, "segment.1").ok());
+  StoreOptions options = Quiet();
+  options.read_only = true;
+  const absl::Status status = ArrayStore::Open(backend_, options).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "without the option read_only")) << status;
 }
 
 TEST_P(AdoptTest, TheFirstWriteAdopts) {
