@@ -192,13 +192,14 @@ absl::Status BatchState::Save(absl::string_view name, AnyArray array) {
   absl::MutexLock lock(&mu_);
   NUMPACK_RETURN_IF_ERROR(BeginChanges());
   const bool was_dirty = IsDirty(name);
+  const uint64_t place = PlaceOf(name);
   std::optional<Value> replaced;
   if (const auto it = values_.find(name); it != values_.end()) replaced = std::move(it->second);
   // Saved once more: what was written of it may still be right.
   const bool again = was_dirty && SameMemory(replaced->array, array);
   const Copy copy = again && replaced->copy != Copy::kNone ? Copy::kEarlier : Copy::kNone;
   const uint64_t room = replaced.has_value() ? static_cast<uint64_t>(replaced->array.nbytes()) : 0;
-  absl::Status status = Keep(name, std::move(array), copy, room);
+  absl::Status status = Keep(name, std::move(array), copy, place, room);
   if (status.ok()) {
     NoteSaved(name);
   } else if (replaced.has_value()) {
@@ -207,10 +208,16 @@ absl::Status BatchState::Save(absl::string_view name, AnyArray array) {
   return status;
 }
 
-absl::Status BatchState::Keep(absl::string_view name, AnyArray array, Copy copy, uint64_t room) {
+uint64_t BatchState::PlaceOf(absl::string_view name) {
+  if (transaction_->Contains(name)) return 0;
+  return IsDirty(name) ? values_.find(name)->second.place : transaction_->TakePlace();
+}
+
+absl::Status BatchState::Keep(absl::string_view name, AnyArray array, Copy copy, uint64_t place,
+                              uint64_t room) {
   const auto bytes = static_cast<uint64_t>(array.nbytes());
   if (!policy_.Fits(bytes)) {
-    NUMPACK_RETURN_IF_ERROR(transaction_->Save(name, array.view()));
+    NUMPACK_RETURN_IF_ERROR(transaction_->Save(name, array.view(), place));
     DropValue(name);
     ++spills_;
     spilled_bytes_ += bytes;
@@ -218,7 +225,7 @@ absl::Status BatchState::Keep(absl::string_view name, AnyArray array, Copy copy,
   }
   NUMPACK_RETURN_IF_ERROR(MakeRoom(bytes - std::min(bytes, room), name));
   if (policy_.Insert(name, bytes, /*dirty=*/true)) {
-    values_[name] = Value{std::move(array), NowMicros(), copy, {}};
+    values_[name] = Value{std::move(array), NowMicros(), copy, {}, place};
   }
   return absl::OkStatus();
 }
@@ -236,7 +243,9 @@ absl::StatusOr<uint64_t> BatchState::WriteBack(absl::string_view name) {
     const absl::StatusOr<LazyArray> written = transaction_->Lazy(name);
     is_there = written.ok() && SameElements(*written, value.array);
   }
-  if (!is_there) NUMPACK_RETURN_IF_ERROR(transaction_->Save(name, value.array.view()));
+  if (!is_there) {
+    NUMPACK_RETURN_IF_ERROR(transaction_->Save(name, value.array.view(), value.place));
+  }
   value.copy = HeldElsewhere(value.array) ? Copy::kEarlier : Copy::kSame;
   return is_there ? 0 : static_cast<uint64_t>(value.array.nbytes());
 }
@@ -283,13 +292,14 @@ bool BatchState::Contains(absl::string_view name) {
 std::vector<std::string> BatchState::List() {
   absl::MutexLock lock(&mu_);
   if (over_) return {};
-  std::vector<std::string> names = transaction_.has_value() ? transaction_->List() : store_.List();
-  const absl::flat_hash_set<absl::string_view> known(names.begin(), names.end());
-  std::vector<std::string> result = names;
+  if (!transaction_.has_value()) return store_.List();
+  std::vector<PlacedName> to_come;
   for (const std::string& name : save_order_) {
-    if (IsDirty(name) && !known.contains(name)) result.push_back(name);
+    if (IsDirty(name) && !transaction_->Contains(name)) {
+      to_come.push_back({values_.find(name)->second.place, name});
+    }
   }
-  return result;
+  return transaction_->List(to_come);
 }
 
 absl::StatusOr<ArrayInfo> BatchState::Info(absl::string_view name) {

@@ -87,6 +87,7 @@ class BatchState {
     int64_t modified_us = 0;  // when it was saved; meaningless for unchanged ones
     Copy copy = Copy::kNone;  // of a saved array
     LazyArray loaded;         // of one that is not saved: what was read, with on_unsaved_change_
+    uint64_t place = 0;       // of a saved array whose name is new: in the order of names
   };
 
   absl::Status CheckActive() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -104,8 +105,10 @@ class BatchState {
   absl::Status WriteAhead(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Puts a saved array into memory, or into the transaction when it is larger than the limit.
   // `room` is what it replaces there.
-  absl::Status Keep(absl::string_view name, AnyArray array, Copy copy, uint64_t room)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Keep(absl::string_view name, AnyArray array, Copy copy, uint64_t place,
+                    uint64_t room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The place that a name about to be saved has taken, or takes now; 0 when it is there already.
+  uint64_t PlaceOf(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The array of a value, for the caller to hold.
   static AnyArray HandOut(Value& value);
   void DropValue(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

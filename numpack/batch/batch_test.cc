@@ -256,6 +256,29 @@ TEST_F(BatchTest, EveryOperationSeesThePendingArray) {
   }
 }
 
+// What leaves memory early, and what is written first, does not decide where a new name stands.
+TEST_F(BatchTest, NewNamesStandInTheOrderOfTheirFirstSave) {
+  for (const uint64_t limit : {uint64_t{1'000'000}, 2 * kBytes, uint64_t{0}}) {
+    SCOPED_TRACE(limit);
+    Batch batch = Begin({/*memory_limit_bytes=*/limit});
+    for (const char* name : {"z", "y", "gone", "x", "b", "w"}) {
+      ASSERT_OK(batch.Save(name, NewArray(Iota(name[0] == 'y' ? 3000 : 1000))));
+    }
+    ASSERT_OK(batch.Load("z").status());
+    ASSERT_OK(AppendRows(batch, "x", 2));
+    ASSERT_OK(batch.Forget("w"));
+    ASSERT_OK(batch.Remove("gone"));
+    ASSERT_OK(batch.Remove("y"));
+    ASSERT_OK(batch.Save("v", NewArray(Iota(1000))));
+    ASSERT_OK(batch.Save("y", NewArray(Iota(1000))));
+    ASSERT_OK(batch.Save("z", NewArray(Iota(5))));
+    EXPECT_THAT(batch.List(), ElementsAre("a", "b", "z", "x", "w", "v", "y"));
+    ASSERT_OK(batch.Commit());
+    EXPECT_THAT(store_.List(), ElementsAre("a", "b", "z", "x", "w", "v", "y"));
+    for (const char* name : {"z", "x", "w", "v", "y"}) ASSERT_OK(store_.Remove(name));
+  }
+}
+
 // --- Waiting for the writer lock
 
 TEST_F(BatchTest, WhileOneThreadWaitsForTheWriterLockOthersGoOn) {

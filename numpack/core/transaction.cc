@@ -71,7 +71,9 @@ bool IsWorthNoting(const DroppedRows& dropped, const ArrayInfo& info) {
 
 bool Transaction::Contains(absl::string_view name) const { return pending_.Contains(name); }
 
-std::vector<std::string> Transaction::List() const { return pending_.List(); }
+std::vector<std::string> Transaction::List(absl::Span<const PlacedName> to_come) const {
+  return pending_.List(to_come);
+}
 
 absl::StatusOr<ArrayInfo> Transaction::Info(absl::string_view name) const {
   NUMPACK_ASSIGN_OR_RETURN(const storage::PinnedBytes bytes, pending_.Find(name));
@@ -90,20 +92,21 @@ absl::StatusOr<ArrayInfo> Transaction::InfoWithRows(absl::string_view name) cons
   return info;
 }
 
-absl::Status Transaction::Put(absl::string_view name, ArrayInfo info,
-                              storage::PendingExtent bytes) {
+absl::Status Transaction::Put(absl::string_view name, ArrayInfo info, storage::PendingExtent bytes,
+                              uint64_t place) {
   info.modified_us = NowMicros();
-  return Annotate(name, AsModeError(pending_.Put(name, std::move(bytes), EncodeMetadata(info))));
+  return Annotate(name,
+                  AsModeError(pending_.Put(name, std::move(bytes), EncodeMetadata(info), place)));
 }
 
-absl::Status Transaction::Save(absl::string_view name, const ArrayView& view) {
+absl::Status Transaction::Save(absl::string_view name, const ArrayView& view, uint64_t place) {
   NUMPACK_RETURN_IF_ERROR(Annotate(name, Validate(view)));
   AnyArray copy;
   NUMPACK_ASSIGN_OR_RETURN(const absl::Span<const std::byte> elements, ElementsOf(view, &copy));
   absl::StatusOr<storage::PendingExtent> extent = pending_.Allocate(name, elements.size());
   if (!extent.ok()) return Annotate(name, extent.status());
   NUMPACK_RETURN_IF_ERROR(Annotate(name, extent->Write(0, elements)));
-  return Put(name, ArrayInfo{view.dtype, view.shape, view.nbytes(), 0}, *std::move(extent));
+  return Put(name, ArrayInfo{view.dtype, view.shape, view.nbytes(), 0}, *std::move(extent), place);
 }
 
 absl::Status Transaction::Append(absl::string_view name, const ArrayView& view) {

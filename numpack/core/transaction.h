@@ -31,18 +31,24 @@
 
 namespace numpack {
 
+using storage::PlacedName;
+
 class Transaction {
  public:
   explicit Transaction(storage::Transaction pending) : pending_(std::move(pending)) {}
 
   // Reading.
   bool Contains(absl::string_view name) const;
-  std::vector<std::string> List() const;  // in the order of first save
+  // In the order of first save; with `to_come`, which are saved later, at the places they took.
+  std::vector<std::string> List(absl::Span<const PlacedName> to_come = {}) const;
   absl::StatusOr<ArrayInfo> Info(absl::string_view name) const;
   absl::StatusOr<LazyArray> Lazy(absl::string_view name) const;
 
-  // Stores `view` under `name`, replacing whatever was there. Any non-empty UTF-8 name will do.
-  absl::Status Save(absl::string_view name, const ArrayView& view);
+  // Stores `view` under `name`, replacing whatever was there. Any non-empty UTF-8 name will do. A
+  // new one takes `place`, or the next one when that is 0.
+  absl::Status Save(absl::string_view name, const ArrayView& view, uint64_t place = 0);
+  // Takes the next place in the order of names, for a name that is saved later.
+  uint64_t TakePlace() { return pending_.TakePlace(); }
 
   // Adds `view`'s rows after the last. Rank, trailing shape and dtype must be those of the stored
   // array.
@@ -92,7 +98,8 @@ class Transaction {
                                                         absl::Span<const int64_t> rows,
                                                         const ArrayView& view) const;
   absl::Status WriteWithoutDropped(absl::string_view name, ArrayInfo info);
-  absl::Status Put(absl::string_view name, ArrayInfo info, storage::PendingExtent bytes);
+  absl::Status Put(absl::string_view name, ArrayInfo info, storage::PendingExtent bytes,
+                   uint64_t place = 0);
 
   storage::Transaction pending_;
 };

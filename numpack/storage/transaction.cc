@@ -146,7 +146,7 @@ absl::StatusOr<EntryPtr> Transaction::FindForChange(absl::string_view name) cons
   return entry;
 }
 
-std::vector<std::string> Transaction::List() const {
+std::vector<std::string> Transaction::List(absl::Span<const PlacedName> to_come) const {
   if (store_ == nullptr) return {};
   std::map<uint64_t, std::string> by_ordinal;
   for (const std::string& name : store_->List()) {
@@ -155,6 +155,7 @@ std::vector<std::string> Transaction::List() const {
   for (const auto& [name, entry] : pending_) {
     if (entry != nullptr) by_ordinal[entry->ordinal] = name;
   }
+  for (const PlacedName& placed : to_come) by_ordinal[placed.place] = placed.name;
   std::vector<std::string> names;
   names.reserve(by_ordinal.size());
   for (auto& [ordinal, name] : by_ordinal) names.push_back(std::move(name));
@@ -220,7 +221,8 @@ void Transaction::SetPending(absl::string_view name, EntryPtr entry) {
   slot = std::move(entry);
 }
 
-absl::Status Transaction::Put(absl::string_view name, PendingExtent bytes, std::string metadata) {
+absl::Status Transaction::Put(absl::string_view name, PendingExtent bytes, std::string metadata,
+                              uint64_t place) {
   NUMPACK_RETURN_IF_ERROR(CheckNameAndMetadata(name, metadata));
   const absl::StatusOr<EntryPtr> before = FindForChange(name);
   if (!before.ok() && !absl::IsNotFound(before.status())) return before.status();
@@ -228,7 +230,11 @@ absl::Status Transaction::Put(absl::string_view name, PendingExtent bytes, std::
   entry->length = bytes.length_;
   entry->in_place = bytes.in_place_;
   entry->metadata = std::move(metadata);
-  entry->ordinal = before.ok() ? (*before)->ordinal : store_->NextOrdinal();
+  if (before.ok()) {
+    entry->ordinal = (*before)->ordinal;
+  } else {
+    entry->ordinal = place != 0 ? place : store_->NextOrdinal();
+  }
   // An array that carries a checksum goes on carrying one.
   if (bytes.checksum_.has_value() || (before.ok() && (*before)->checksum.has_value())) {
     NUMPACK_ASSIGN_OR_RETURN(entry->checksum, bytes.Checksum());

@@ -25,6 +25,12 @@
 
 namespace numpack::storage {
 
+// A name and its place in the order of names.
+struct PlacedName {
+  uint64_t place = 0;
+  std::string name;
+};
+
 using Pieces = absl::Span<const absl::Span<const std::byte>>;
 
 // Space for a byte string, to be filled and then put under a name. Move-only; destroying it gives
@@ -78,7 +84,8 @@ class Transaction {
 
   // Reading sees the pending state.
   bool Contains(absl::string_view name) const { return FindEntry(name) != nullptr; }
-  std::vector<std::string> List() const;
+  // In the order of their places; with `to_come`, which are put later, at those that they took.
+  std::vector<std::string> List(absl::Span<const PlacedName> to_come = {}) const;
   absl::StatusOr<PinnedBytes> Find(absl::string_view name) const;
 
   // Space for `length` bytes that are going to be put under `name`. They carry a checksum when the
@@ -89,9 +96,12 @@ class Transaction {
   // published bytes do not change. To be put under the same name.
   absl::StatusOr<PendingExtent> Extend(absl::string_view name, Pieces more);
 
-  // Puts the bytes under a name, instead of what is there. InvalidArgument for an empty or overlong
-  // name or overlong metadata.
-  absl::Status Put(absl::string_view name, PendingExtent bytes, std::string metadata);
+  // Puts the bytes under a name, instead of what is there. A new name takes `place`, or the next
+  // one when that is 0. InvalidArgument for an empty or overlong name or overlong metadata.
+  absl::Status Put(absl::string_view name, PendingExtent bytes, std::string metadata,
+                   uint64_t place = 0);
+  // Takes the next place in the order of names, for a name that is put later.
+  uint64_t TakePlace() { return store_ == nullptr ? 0 : store_->NextOrdinal(); }
   // Changes pieces of the array where they lie, in this order, and publishes that as a commit of
   // its own. False, and nothing is done: when there are other changes, when it is not worth it, or
   // when somebody reads the array.
