@@ -119,6 +119,60 @@ TEST(Concurrency, OneBatchFromSeveralThreads) {
   }
 }
 
+// Every kind of operation at once: each thread has arrays of its own, reads those of the others,
+// and counts what it did; the batch evicts and spills meanwhile.
+TEST(Concurrency, EveryOperationOfOneBatchFromSeveralThreads) {
+  constexpr int kRounds = 15;
+  auto store = NumPack::Open(NewMemoryBackend());
+  for (int thread = 0; thread < kThreads; ++thread) {
+    const std::vector<int32_t> values = Uniform(1000, 0);
+    ASSERT_TRUE(store->Save(absl::StrCat("rows ", thread), MakeView(values)).ok());
+    ASSERT_TRUE(store->Save(absl::StrCat("name ", thread, " 0"), MakeView(values)).ok());
+  }
+  BatchOptions options;
+  options.memory_limit_bytes = 10'000;
+  options.on_unsaved_change = [](absl::string_view) {};
+  auto batch = store->BeginBatch(std::move(options));
+  InThreads([&](int thread) {
+    const std::string rows = absl::StrCat("rows ", thread);
+    const std::vector<int32_t> one = {thread};
+    const ArrayView row = *Erase(MakeView(one));
+    const std::vector<int32_t> two = {1, 2};
+    const ArrayView two_rows = *Erase(MakeView(two));
+    for (int round = 0; round < kRounds; ++round) {
+      ASSERT_EQ(batch->Append(rows, row), absl::OkStatus());
+      ASSERT_EQ(batch->ReplaceRows(rows, {-1, 0}, two_rows), absl::OkStatus());
+      ASSERT_EQ(batch->DropRows(rows, {1}), absl::OkStatus());
+      ASSERT_EQ(batch->Rename(absl::StrCat("name ", thread, " ", round),
+                              absl::StrCat("name ", thread, " ", round + 1)),
+                absl::OkStatus());
+      const std::string copy = absl::StrCat("copy ", thread);
+      ASSERT_EQ(batch->Clone(rows, copy), absl::OkStatus());
+      ASSERT_EQ(batch->Remove(copy), absl::OkStatus());
+      const std::string other = absl::StrCat("rows ", (thread + 1) % kThreads);
+      ASSERT_EQ(batch->Lazy(other).status(), absl::OkStatus());
+      ASSERT_EQ(batch->LoadRows(other, {0}).status(), absl::OkStatus());
+      ASSERT_EQ(batch->Info(other).status(), absl::OkStatus());
+      ASSERT_EQ(batch->Load(other).status(), absl::OkStatus());
+      ASSERT_EQ(batch->Forget(other), absl::OkStatus());
+      EXPECT_GT(batch->stats().misses, 0);
+      batch->CachedNames();
+      batch->DirtyNames();
+      batch->Cached(other);
+    }
+  });
+  ASSERT_EQ(batch->Commit(), absl::OkStatus());
+  EXPECT_EQ(store->List().size(), 2u * kThreads);
+  for (int thread = 0; thread < kThreads; ++thread) {
+    const auto array = store->Load<int32_t>(absl::StrCat("rows ", thread));
+    ASSERT_EQ(array.status(), absl::OkStatus());
+    EXPECT_EQ(array->size(), 1000u);
+    EXPECT_EQ((*array)[0], 2);
+    EXPECT_EQ((*array)[999], 1);
+    EXPECT_TRUE(store->Contains(absl::StrCat("name ", thread, " ", kRounds)));
+  }
+}
+
 TEST(Concurrency, BatchesOfDifferentHandlesTakeTurns) {
   const std::shared_ptr<Backend> backend = NewMemoryBackend();
   auto first = NumPack::Open(backend);
