@@ -30,6 +30,10 @@ say "update loops: load, *= 1.1, save"
 .venv/bin/python bench/scenarios/compare.py --numpack-path "$root/build/bench/package" \
   --json build/bench/scenarios.json --markdown build/bench/scenarios.md "$@"
 
+say "what a memory limit costs"
+.venv/bin/python bench/scenarios/spill.py --numpack-path "$root/build/bench/package" \
+  --json build/bench/spill.json
+
 say "single calls of the C++ library"
 "$(bazel "${startup[@]}" info --noshow_progress bazel-bin)/bench/store_bench" \
   --benchmark_min_time=$min_time \

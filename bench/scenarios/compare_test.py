@@ -11,6 +11,7 @@ import measure
 import pytest
 import report
 import scenarios
+import spill
 import worker
 from systems import memory
 
@@ -40,10 +41,26 @@ def test_tiny_run_writes_figures_and_table(tmp_path, monkeypatch, without_numpac
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "out.md"]
 
 
-def test_all_modes_run(tmp_path):
-    package = pathlib.Path(__file__).absolute().parents[2] / "python"
-    if not list(package.glob("numpack/_native*.so")):
+@pytest.fixture
+def package():
+    found = pathlib.Path(__file__).absolute().parents[2] / "python"
+    if not list(found.glob("numpack/_native*.so")):
         pytest.skip("the extension module is built by Bazel only: bazel test //bench/scenarios/...")
+    return found
+
+
+def test_spilling_is_compared_with_no_limit(tmp_path, package):
+    out = tmp_path / "out.json"
+    args = ["--rounds=1", "--arrays=20", "--megabytes=0.1", f"--dir={tmp_path}"]
+    assert spill.main([*args, f"--numpack-path={package}", f"--json={out}"]) == 0
+    figures = json.loads(out.read_text())
+    assert figures["verified"]
+    free, limited = figures["runs"]["None"][0], figures["runs"]["0.2"][0]
+    assert (free["spills"], free["peak_bytes"]) == (0, 2_000_000)
+    assert (limited["spills"], limited["peak_bytes"]) == (18, 200_000)
+
+
+def test_all_modes_run(tmp_path, package):
     out = tmp_path / "out.json"
     args = ["--tiny", "--loops=1", "--rounds=1", "--memory-seconds=0.01", f"--dir={tmp_path}"]
     assert compare.main([*args, f"--numpack-path={package}", f"--json={out}"]) == 0

@@ -1,0 +1,109 @@
+"""What a memory limit costs: the example of the batch modes' specification, with and without one.
+
+1,000 arrays are loaded, doubled and saved in one batch whose memory limit is a tenth of the data, so
+nine of ten arrays are spilled, and in one without a limit. Every (limit, round) is a process of its
+own on a store of its own; the rounds alternate, and which comes first alternates too. Timed is the
+block, from its beginning to the end of its commit. Results are checked afterwards; exits non-zero
+when one is wrong.
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+BAR = 1.5  # of the time without a limit
+
+
+def _run(folder, arrays, elements, limit):
+    """In the process that is measured."""
+    import numpy as np
+
+    from numpack import NumPack
+
+    def values(i):
+        return np.arange(elements, dtype=np.float32) + np.float32(i)
+
+    with NumPack(pathlib.Path(folder) / "store.npk") as npk:
+        for i in range(arrays):
+            npk.save({f"array_{i}": values(i)})
+        npk.flush()  # so that the disk has nothing left to do
+        start = time.perf_counter_ns()
+        with npk.batch_mode(memory_limit=limit) as batch:
+            for i in range(arrays):
+                array = npk.load(f"array_{i}")
+                array *= 2.0
+                npk.save({f"array_{i}": array})
+        milliseconds = (time.perf_counter_ns() - start) / 1e6
+        verified = all(
+            np.array_equal(npk.load(f"array_{i}"), values(i) * np.float32(2)) for i in range(arrays)
+        )
+        stats = batch.stats
+    return {
+        "ms": milliseconds,
+        "verified": verified,
+        "peak_bytes": stats.peak_bytes,
+        "spills": stats.spills,
+        "flush_ms": stats.flush_seconds * 1e3,
+    }
+
+
+def _measure(args, limit):
+    with tempfile.TemporaryDirectory(dir=args.dir, prefix="bench-") as folder:
+        task = [folder, args.arrays, int(args.megabytes * 250_000), limit]
+        command = [sys.executable, __file__, "--task", json.dumps(task)]
+        environment = {"PYTHONPATH": args.numpack_path} if args.numpack_path else None
+        run = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if run.returncode != 0:
+        raise RuntimeError(run.stderr)
+    return json.loads(run.stdout)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--arrays", type=int, default=1000)
+    parser.add_argument("--megabytes", type=float, default=1, help="of each array")
+    parser.add_argument("--dir", type=pathlib.Path, help="where the stores go (a temporary folder)")
+    parser.add_argument("--numpack-path", default="", help="folder that holds the package numpack")
+    parser.add_argument("--json", type=pathlib.Path, help="write all figures here")
+    parser.add_argument("--task", help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    if args.task:
+        print(json.dumps(_run(*json.loads(args.task))))
+        return 0
+    results = {None: [], args.arrays * args.megabytes / 10: []}
+    for number in range(args.rounds):
+        limits = list(results)
+        for limit in limits if number % 2 == 0 else reversed(limits):
+            result = _measure(args, limit)
+            results[limit].append(result)
+            print(
+                f"  round {number + 1}/{args.rounds}  limit {limit} MB  {result}", file=sys.stderr
+            )
+    free, limited = ([run["ms"] for run in runs] for runs in results.values())
+    median = statistics.median(limited) / statistics.median(free)
+    figures = {
+        "runs": {str(limit): runs for limit, runs in results.items()},
+        "of_medians": median,
+        "of_minima": min(limited) / min(free),
+        "bar": BAR,
+        "met": median <= BAR,
+        "verified": all(run["verified"] for runs in results.values() for run in runs),
+    }
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    print(
+        f"{args.arrays} arrays of {args.megabytes} MB: {statistics.median(free):.0f} ms without a "
+        f"limit, {statistics.median(limited):.0f} ms with a tenth of the data: {median:.2f} times "
+        f"(fastest: {figures['of_minima']:.2f}); bar {BAR} {'met' if figures['met'] else 'NOT met'}"
+    )
+    return 0 if figures["verified"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
