@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "numpack/base/codec.h"
 #include "numpack/base/status_macros.h"
 
 namespace numpack::storage {
@@ -51,17 +52,23 @@ absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Continue(std::shared_ptr<F
   NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
   std::unique_ptr<CommitLog> log(new CommitLog(std::move(file), number, end));
   log->reserved_ = size;
+  char length[4];
+  NUMPACK_RETURN_IF_ERROR(log->file_->ReadAt(
+      0, absl::MakeSpan(reinterpret_cast<std::byte*>(length), sizeof(length))));
+  log->checkpoint_bytes_ = Decoder(absl::string_view(length, sizeof(length))).U32();
   if (torn) NUMPACK_RETURN_IF_ERROR(log->WriteZeros(end.offset, size));
   return log;
 }
 
 absl::Status CommitLog::Append(absl::Span<const Item> items) {
   NUMPACK_RETURN_IF_ERROR(broken_);
+  if (items.empty()) return absl::OkStatus();
   std::string bytes;
   Position next = position_;
   for (const Item& item : items) {
     NUMPACK_RETURN_IF_ERROR(
         AppendRecord(item.kind, ++next.generation, item.payload, &next.checksum, &bytes));
+    if (item.kind == RecordKind::kCheckpoint) checkpoint_bytes_ = bytes.size();
   }
   next.offset += bytes.size();
   NUMPACK_RETURN_IF_ERROR(ReserveTo(next.offset));

@@ -64,6 +64,8 @@ class CommitLog {
   const Position& position() const { return position_; }
   uint64_t generation() const { return position_.generation; }
   uint64_t bytes() const { return position_.offset; }
+  // Length of the record that the log begins with.
+  uint64_t checkpoint_bytes() const { return checkpoint_bytes_; }
 
  private:
   CommitLog(std::shared_ptr<File> file, uint64_t number, const Position& position)
@@ -74,6 +76,7 @@ class CommitLog {
   const uint64_t number_;
   const std::shared_ptr<File> file_;
   Position position_;
+  uint64_t checkpoint_bytes_ = 0;
   uint64_t reserved_ = 0;
   absl::Status broken_;
 };

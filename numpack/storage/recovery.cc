@@ -135,8 +135,8 @@ absl::Status ReplayLog(const ParsedLog& log, Backend& backend,
                        const std::shared_ptr<PinCounters>& pins, Reader reader,
                        RecoveredState& state) {
   NUMPACK_ASSIGN_OR_RETURN(const std::string boot, LastBoot(log));
-  const bool same_boot =
-      reader == Reader::kSuccessor || (!boot.empty() && boot == backend.BootId());
+  state.boot_noted = !boot.empty() && boot == backend.BootId();
+  const bool same_boot = reader == Reader::kSuccessor || state.boot_noted;
   size_t count = log.records.size();
   if (same_boot) {
     if (log.end == LogEnd::kCorrupt) {

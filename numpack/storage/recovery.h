@@ -37,6 +37,7 @@ struct RecoveredState {
   std::unique_ptr<File> log_file;
   CommitLog::Position end;  // of the records that count
   bool torn = false;        // an unfinished record follows, which may be wiped
+  bool boot_noted = false;  // the last session among the records is of this boot
   bool sealed = false;  // the log has a seal; otherwise its maker died before it was made durable
   // Something that must not be trusted follows: continue in a new log.
   bool untrusted_tail = false;

@@ -124,7 +124,7 @@ TEST_F(CopyTest, OfAnOpenStoreHasAllInThisBootAndTheLastFlushInAnother) {
 TEST_F(CopyTest, WhatIsChangedMeanwhileIsNoPartOfIt) {
   // Somebody has the writer's lock, and has written bytes that no record names.
   auto transaction = store_->Begin();
-  auto extent = transaction->Allocate(100'000);
+  auto extent = transaction->Allocate("pending", 100'000);
   ASSERT_OK(extent->Write(0, std::vector<std::byte>(100'000, std::byte{7})));
   ASSERT_OK(transaction->Put("pending", *std::move(extent), ""));
   ExpectIn(Copy(), kBoot, all_);

@@ -10,7 +10,7 @@
 namespace numpack::storage {
 namespace {
 
-// A log is left when it has grown to this, and to several times the checkpoint it began with.
+// A log is left when it has grown to this, and to several times the checkpoint it begins with.
 constexpr uint64_t kMinLogBytes = uint64_t{4} << 20;
 constexpr uint64_t kLogToCheckpoint = 4;
 
@@ -137,7 +137,7 @@ absl::Status Store::StartLog(uint64_t number, uint64_t generation) {
   limbo_.Barrier(generation + 2);
   limbo_.Sealed();
   changed_ = barrier_ = covered_ = generation + 2;
-  checkpoint_bytes_ = log->bytes();
+  checkpoint_bytes_ = log->checkpoint_bytes();
   log_ = std::move(log);
   {
     absl::MutexLock lock(&mu_);

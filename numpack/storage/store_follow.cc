@@ -152,7 +152,7 @@ absl::Status Store::TakeOverCleanly() {
   if (log_ == nullptr || log_->number() != log_number) {
     NUMPACK_ASSIGN_OR_RETURN(
         log_, CommitLog::Continue(std::move(log_file), log_number, position, /*torn=*/false));
-    checkpoint_bytes_ = log_->bytes();
+    checkpoint_bytes_ = log_->checkpoint_bytes();
   } else {
     log_->MoveTo(position);
   }
@@ -229,6 +229,7 @@ absl::Status Store::AdoptRecovered(RecoveredState state, bool alone) {
   const uint64_t number = state.log_number;
   const CommitLog::Position end = state.end;
   const bool torn = state.torn, sealed = state.sealed, untrusted = state.untrusted_tail;
+  const bool boot_noted = state.boot_noted;
   const std::vector<uint64_t> stale_logs = std::move(state.stale_logs);
   const std::vector<RecoveredState::Rewrite> rewrites = std::move(state.rewrites);
   NUMPACK_RETURN_IF_ERROR(AdoptRead(std::move(state), alone));
@@ -241,7 +242,7 @@ absl::Status Store::AdoptRecovered(RecoveredState state, bool alone) {
     RemoveLog(number);
   } else {
     NUMPACK_ASSIGN_OR_RETURN(log_, CommitLog::Continue(file, number, end, torn));
-    checkpoint_bytes_ = log_->bytes();
+    checkpoint_bytes_ = log_->checkpoint_bytes();
     std::vector<CommitLog::Item> items;
     if (!sealed) {
       // Whoever made this log died before it was known to be durable.
@@ -252,8 +253,12 @@ absl::Status Store::AdoptRecovered(RecoveredState state, bool alone) {
       items.push_back({RecordKind::kSeal, ""});
       limbo_.Sealed();
     }
-    items.push_back(
-        {RecordKind::kSession, Encode(SessionPayload{ProcessId(), backend_->BootId()})});
+    // Once for each boot, so that opening a store again and again does not make its log longer.
+    if (!boot_noted) {
+      items.push_back(
+          {RecordKind::kSession, Encode(SessionPayload{ProcessId(), backend_->BootId()})});
+    }
+    // Publishes the state also when there is nothing to append.
     NUMPACK_RETURN_IF_ERROR(Append(items, [](Catalogue&) {}));
     if (changed_ > covered_) NoteWritten(changed_);
   }

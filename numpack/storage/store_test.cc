@@ -2,6 +2,7 @@
 // the machine.
 #include "numpack/storage/store.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,6 +42,36 @@ class StoreTest : public testing::Test {
   std::shared_ptr<Backend> backend_;
   std::shared_ptr<Store> store_;
 };
+
+TEST_F(StoreTest, OpeningAgainAndAgainWritesNothing) {
+  ASSERT_OK(PutBytes(*store_, "a", "alpha"));
+  ASSERT_OK(store_->CloseHandle());
+  store_.reset();
+  const auto open_and_close = [&] {
+    const std::shared_ptr<Store> store = Open(backend_);
+    EXPECT_EQ(AllContents(*store), (Contents{{"a", "alpha"}}));
+    EXPECT_EQ(store->CloseHandle(), absl::OkStatus());
+  };
+  open_and_close();
+  const std::map<std::string, std::string> before = ReadAllFiles(*backend_);
+  for (int i = 0; i < 10; ++i) open_and_close();
+  EXPECT_EQ(ReadAllFiles(*backend_), before);
+}
+
+// Processes that each make a few commits must not leave a log that only grows.
+TEST_F(StoreTest, TheLogOfManyShortSessionsIsReplaced) {
+  ASSERT_OK(store_->CloseHandle());
+  store_.reset();
+  for (int i = 0; i < 40; ++i) {
+    const std::shared_ptr<Store> store = Open(backend_);
+    auto transaction = store->Begin();
+    ASSERT_OK(transaction.status());
+    ASSERT_OK(transaction->Put("a", PendingExtent(), std::string(1'000'000, 'm')));
+    ASSERT_OK(transaction->Commit());
+    EXPECT_LE(store->stats().log_bytes, 6'000'000);
+    ASSERT_OK(store->CloseHandle());
+  }
+}
 
 TEST_F(StoreTest, CommitsSurviveAKill) {
   Contents expected;
