@@ -1,5 +1,5 @@
 // With checksums, every way to change arrays leaves a right one.
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <numeric>
@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "gtest/gtest.h"
 #include "numpack/backends/memory/memory_backend.h"
 #include "numpack/core/array_writer.h"

@@ -18,7 +18,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "gtest/gtest.h"
+#include "numpack/backends/backend.h"
+#include "numpack/backends/mapped_region.h"
 #include "numpack/backends/memory/memory_backend.h"
+#include "numpack/backends/testing/fault_injecting_backend.h"
 #include "numpack/storage/finding.h"
 #include "numpack/storage/options.h"
 #include "numpack/storage/pinned_bytes.h"
@@ -224,6 +227,27 @@ TEST_F(ChecksumTest, ProgressIsToldInBytes) {
   EXPECT_GE(told.size(), 5u);
   EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
   EXPECT_EQ(told.back(), 5'000'000 + small_.size());
+}
+
+TEST_F(ChecksumTest, AFailedWriteCanBeRepeated) {
+  for (const int64_t failing : {1, 2}) {  // of two blocks
+    const auto faulty = std::make_shared<FaultInjectingBackend>(NewMemoryBackend());
+    const std::shared_ptr<Store> store = Open(faulty, /*checksum=*/true);
+    auto transaction = store->Begin();
+    auto extent = transaction->Allocate("a", large_.size());
+    ASSERT_OK(extent.status());
+    faulty->Count(
+        [](const BackendCall& call) { return call.operation == BackendOperation::kWrite; });
+    faulty->FailAt(failing, absl::DataLossError("injected"));
+    EXPECT_FALSE(extent->Write(0, AsBytes(large_)).ok());
+    ASSERT_EQ(faulty->faults(), 1);
+    ASSERT_OK(extent->Write(0, AsBytes(large_)));
+    ASSERT_OK(transaction->Put("a", *std::move(extent), ""));
+    ASSERT_OK(transaction->Commit());
+    EXPECT_EQ(*GetBytes(*store, "a"), large_);
+    ASSERT_OK(store->CloseHandle());
+    ExpectRightIn(*faulty, 1, "repeated");
+  }
 }
 
 // Whether the process that changes an array asked for checksums does not matter.

@@ -66,12 +66,16 @@ absl::Status PendingExtent::WriteSummed(uint64_t offset, Pieces pieces) {
     summed_ = 0;
   }
   const bool in_sequence = offset == summed_;
+  uint32_t checksum = *checksum_;
   std::vector<absl::Span<const std::byte>> block;
   size_t block_bytes = 0;
   const auto write = [&]() -> absl::Status {
     NUMPACK_RETURN_IF_ERROR(extent_->segment->Write(extent_->offset + offset, block));
     offset += block_bytes;
-    if (in_sequence) summed_ = offset;
+    if (in_sequence) {  // noted when it is written, so that a failed write can be repeated
+      summed_ = offset;
+      checksum_ = checksum;
+    }
     block.clear();
     block_bytes = 0;
     return absl::OkStatus();
@@ -81,7 +85,7 @@ absl::Status PendingExtent::WriteSummed(uint64_t offset, Pieces pieces) {
       block.push_back(piece.first(std::min(piece.size(), kChecksumBlockBytes - block_bytes)));
       piece.remove_prefix(block.back().size());
       block_bytes += block.back().size();
-      if (in_sequence) checksum_ = ExtendChecksum(*checksum_, block.back());
+      if (in_sequence) checksum = ExtendChecksum(checksum, block.back());
       if (block_bytes == kChecksumBlockBytes) NUMPACK_RETURN_IF_ERROR(write());
     }
   }

@@ -70,8 +70,8 @@ class PendingExtent {
   std::shared_ptr<Extent> extent_;  // null when length_ is 0
   uint64_t length_ = 0;
   bool owned_ = false;  // nothing else names the extent
-  std::optional<uint32_t>
-      checksum_;  // of the first summed_ bytes; nothing when there is to be none
+  // Of the first summed_ bytes. Nothing when there is to be none.
+  std::optional<uint32_t> checksum_;
   uint64_t summed_ = 0;
   InPlace in_place_ = InPlace::kNo;  // of the array that it continues
 };
