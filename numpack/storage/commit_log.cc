@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "numpack/base/codec.h"
 #include "numpack/base/status_macros.h"
+#include "numpack/storage/mutation.h"
 
 namespace numpack::storage {
 namespace {
@@ -56,7 +57,8 @@ absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Continue(std::shared_ptr<F
   NUMPACK_RETURN_IF_ERROR(log->file_->ReadAt(
       0, absl::MakeSpan(reinterpret_cast<std::byte*>(length), sizeof(length))));
   log->checkpoint_bytes_ = Decoder(absl::string_view(length, sizeof(length))).U32();
-  if (torn) NUMPACK_RETURN_IF_ERROR(log->WriteZeros(end.offset, size));
+  if (torn && !IsBroken("torn-tail-not-wiped"))
+    NUMPACK_RETURN_IF_ERROR(log->Wipe(end.offset, size));
   return log;
 }
 
@@ -77,7 +79,7 @@ absl::Status CommitLog::Append(absl::Span<const Item> items) {
     position_ = next;
     return absl::OkStatus();
   }
-  if (absl::Status wiped = WriteZeros(position_.offset, next.offset); !wiped.ok()) {
+  if (absl::Status wiped = Wipe(position_.offset, next.offset); !wiped.ok()) {
     broken_ = absl::DataLossError(absl::StrCat("the commit log ", file_->description(),
                                                " could not be restored after a failed write (",
                                                wiped.message(), "); reopen the store"));
@@ -91,6 +93,17 @@ absl::Status CommitLog::ReserveTo(uint64_t end) {
   NUMPACK_RETURN_IF_ERROR(file_->Reserve(target));
   reserved_ = target;
   return absl::OkStatus();
+}
+
+// In this order, so that whoever is killed in the middle leaves what is still known for an unfinished
+// record, and not for damage: a whole header without all that it promises, or less than a header,
+// whose last byte is never zero.
+absl::Status CommitLog::Wipe(uint64_t begin, uint64_t end) {
+  if (IsBroken("wiped-from-the-front")) return WriteZeros(begin, end);
+  const uint64_t payload = std::min<uint64_t>(begin + kRecordHeaderBytes, end);
+  NUMPACK_RETURN_IF_ERROR(WriteZeros(payload, end));
+  NUMPACK_RETURN_IF_ERROR(WriteZeros(payload - 1, payload));
+  return WriteZeros(begin, payload - 1);
 }
 
 absl::Status CommitLog::WriteZeros(uint64_t begin, uint64_t end) {

@@ -71,6 +71,7 @@ class CommitLog {
   CommitLog(std::shared_ptr<File> file, uint64_t number, const Position& position)
       : number_(number), file_(std::move(file)), position_(position) {}
   absl::Status ReserveTo(uint64_t end);
+  absl::Status Wipe(uint64_t begin, uint64_t end);
   absl::Status WriteZeros(uint64_t begin, uint64_t end);
 
   const uint64_t number_;

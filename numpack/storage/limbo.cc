@@ -11,14 +11,17 @@ void Limbo::Sealed() {
 
 bool Limbo::MayComeBack(const Extent& extent) const {
   if (extent.named_at == 0) return false;  // never named by any state
+  if (IsBroken("recycled-before-barrier")) return false;
   const auto names = [&](uint64_t barrier) {
     return extent.named_at <= barrier && barrier < extent.superseded_at;
   };
   return std::any_of(barriers_.begin(), barriers_.end(), names) ||
-         std::any_of(pending_.begin(), pending_.end(), names);
+         (std::any_of(pending_.begin(), pending_.end(), names) &&
+          !IsBroken("barrier-in-the-making-unprotected"));
 }
 
 bool Limbo::IsProtected(const Extent& extent) const {
+  if (IsBroken("undo-not-recorded")) return false;
   const auto names = [&](uint64_t barrier) { return extent.named_at <= barrier; };
   return std::any_of(barriers_.begin(), barriers_.end(), names) ||
          std::any_of(pending_.begin(), pending_.end(), names);

@@ -2,6 +2,8 @@
 #ifndef NUMPACK_STORAGE_OPTIONS_H_
 #define NUMPACK_STORAGE_OPTIONS_H_
 
+#include <cstdint>
+
 #include "absl/time/time.h"
 
 namespace numpack::storage {
@@ -45,6 +47,10 @@ struct StoreOptions {
   // write, and reads for long, does better without this option. Default: no; then a directory that
   // cannot be written is PermissionDenied, and never silently read only.
   bool read_only = false;
+
+  // The commit log gives way to a new, short one when it has grown to so many bytes, and to four
+  // times its checkpoint. Default: 4 MiB.
+  uint64_t min_log_bytes = uint64_t{4} << 20;
 };
 
 }  // namespace numpack::storage

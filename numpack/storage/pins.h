@@ -10,6 +10,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "numpack/storage/mutation.h"
+
 namespace numpack::storage {
 
 // Extents whose numbers differ by a multiple of this share a counter. That can delay the reuse of
@@ -32,9 +34,11 @@ class PinCounters {
  public:
   explicit PinCounters(PinTable* table) : table_(table) {}
 
-  void Add(uint64_t extent) { table_->count[extent % kPinCounters].fetch_add(1); }
+  void Add(uint64_t extent) {
+    if (!IsBroken("pins-not-counted")) table_->count[extent % kPinCounters].fetch_add(1);
+  }
   void Drop(uint64_t extent) {
-    if (!inherited_) table_->count[extent % kPinCounters].fetch_sub(1, std::memory_order_release);
+    if (!inherited_ && !IsBroken("pins-not-counted")) table_->count[extent % kPinCounters].fetch_sub(1, std::memory_order_release);
   }
   // Whether this process pins it (or one that shares its counter).
   bool IsPinned(uint64_t extent) const { return table_->count[extent % kPinCounters].load() != 0; }

@@ -3,6 +3,7 @@
 #include "absl/crc/crc32c.h"
 #include "absl/strings/str_cat.h"
 #include "numpack/base/codec.h"
+#include "numpack/storage/mutation.h"
 
 namespace numpack::storage {
 namespace {
@@ -72,7 +73,8 @@ absl::Status AppendRecord(RecordKind kind, uint64_t generation, absl::string_vie
 
 std::optional<Record> ParseRecord(absl::string_view log, size_t position, uint32_t previous) {
   const std::optional<Header> header = ParseHeader(log, position);
-  if (!header.has_value() || header->previous != previous) return std::nullopt;
+  if (!header.has_value()) return std::nullopt;
+  if (header->previous != previous && !IsBroken("link-ignored")) return std::nullopt;
   const size_t overhead = kRecordHeaderBytes + kRecordTrailerBytes;
   if (header->length < overhead || header->length > log.size() - position) return std::nullopt;
   const size_t padded = header->length - overhead;
@@ -84,7 +86,8 @@ std::optional<Record> ParseRecord(absl::string_view log, size_t position, uint32
   const uint32_t checksum = trailer.U32();
   if (trailer.U32() != kTrailerMark) return std::nullopt;
   if (checksum !=
-      static_cast<uint32_t>(absl::ExtendCrc32c(absl::crc32c_t{header->checksum}, body))) {
+          static_cast<uint32_t>(absl::ExtendCrc32c(absl::crc32c_t{header->checksum}, body)) &&
+      !IsBroken("checksum-ignored")) {
     return std::nullopt;
   }
   return Record{static_cast<RecordKind>(header->kind), header->generation,

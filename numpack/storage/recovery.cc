@@ -4,9 +4,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/log_payload.h"
+#include "numpack/storage/mutation.h"
 #include "numpack/storage/replay.h"
 #include "numpack/storage/segment.h"
 
@@ -105,7 +107,7 @@ absl::Status ReplayRecords(const ParsedLog& log, size_t count,
 // Only the last record can be in that case: nothing else is appended meanwhile.
 absl::Status RedoLast(const ParsedLog& log, RecoveredState& state) {
   const Record& last = log.records.back().second;
-  if (last.kind != RecordKind::kRedo) return absl::OkStatus();
+  if (last.kind != RecordKind::kRedo || IsBroken("redo-not-applied")) return absl::OkStatus();
   NUMPACK_ASSIGN_OR_RETURN(RedoPayload payload, DecodeRedo(last.payload));
   const std::shared_ptr<Extent> extent = state.catalogue.FindExtent(payload.extent);
   for (RedoPayload::Piece& piece : payload.redo)
@@ -118,7 +120,7 @@ absl::Status RedoLast(const ParsedLog& log, RecoveredState& state) {
 absl::Status UndoBehind(const ParsedLog& log, size_t count, RecoveredState& state) {
   for (size_t i = log.records.size(); i > count; --i) {
     const auto& [offset, record] = log.records[i - 1];
-    if (record.kind != RecordKind::kRedo) continue;
+    if (record.kind != RecordKind::kRedo || IsBroken("undo-not-applied")) continue;
     absl::StatusOr<RedoPayload> payload = DecodeRedo(record.payload);
     if (!payload.ok()) return CorruptLog(*state.log_file, offset, payload.status().message());
     const std::shared_ptr<Extent> extent = state.catalogue.FindExtent(payload->extent);
@@ -136,7 +138,8 @@ absl::Status ReplayLog(const ParsedLog& log, Backend& backend,
                        RecoveredState& state) {
   NUMPACK_ASSIGN_OR_RETURN(const std::string boot, LastBoot(log));
   state.boot_noted = !boot.empty() && boot == backend.BootId();
-  const bool same_boot = reader == Reader::kSuccessor || state.boot_noted;
+  const bool same_boot = reader == Reader::kSuccessor || state.boot_noted ||
+                         IsBroken("records-behind-barrier-trusted");
   size_t count = log.records.size();
   if (same_boot) {
     if (log.end == LogEnd::kCorrupt) {
@@ -151,6 +154,7 @@ absl::Status ReplayLog(const ParsedLog& log, Backend& backend,
     NUMPACK_ASSIGN_OR_RETURN(count, RecordsUpToBarrier(log));
     if (count == 0) return CorruptLog(*state.log_file, 0, "its barrier covers nothing");
     state.untrusted_tail = count < log.records.size() || log.end != LogEnd::kClean;
+    if (IsBroken("appended-behind-untrusted-tail")) state.untrusted_tail = false;
   }
   const bool others_read = reader != Reader::kFirst;
   const auto pinned = [&](const Extent&) { return others_read; };
@@ -206,9 +210,11 @@ absl::StatusOr<RecoveredState> Recover(Backend& backend, SegmentTable& segments,
                                        const std::shared_ptr<PinCounters>& pins, Reader reader) {
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> files, backend.List());
   std::vector<uint64_t> numbers;
+  bool segments_exist = false;
   for (const std::string& name : files) {
     if (const std::optional<uint64_t> number = CommitLog::ParseFileName(name))
       numbers.push_back(*number);
+    segments_exist = segments_exist || absl::StartsWith(name, "segment.");
   }
   if (numbers.empty()) return absl::NotFoundError(absl::StrCat("no store in ", backend.Describe()));
   std::sort(numbers.rbegin(), numbers.rend());
@@ -220,9 +226,10 @@ absl::StatusOr<RecoveredState> Recover(Backend& backend, SegmentTable& segments,
     NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, state.log_file->Size());
     NUMPACK_ASSIGN_OR_RETURN(const ParsedLog log, ParseLog(*state.log_file, {}, size));
     // A newer log that was never finished: its maker died, the older one counts. Without an older
-    // one it is damage.
+    // one it is damage, unless there are no segments either: then it is a store that was being
+    // made.
     const bool unfinished = !IsComplete(log) && !SealFollows(log.bytes, log.stop.offset);
-    if (unfinished && number != numbers.back()) continue;
+    if (unfinished && (number != numbers.back() || !segments_exist)) continue;
     if (!IsComplete(log)) {
       return CorruptLog(*state.log_file, log.stop.offset, "the log has no readable beginning");
     }

@@ -336,9 +336,13 @@ absl::StatusOr<Salvage> Salvage::Read(Backend& backend) {
   NUMPACK_ASSIGN_OR_RETURN(std::vector<std::string> files, backend.List());
   std::sort(files.begin(), files.end());
   NUMPACK_ASSIGN_OR_RETURN(std::vector<Log> logs, result.ReadLogs(files));
+  // Not even a store that was being made, see Recover.
+  const bool unborn = std::all_of(logs.begin(), logs.end(), [](const Log& log) {
+    return !(log.HasBeginning() && log.Has(RecordKind::kBarrier)) && !SealFollows(*log.bytes, 0);
+  });
+  if (unborn && std::none_of(files.begin(), files.end(), IsSegmentName))
+    return absl::NotFoundError(absl::StrCat("no store in ", backend.Describe()));
   if (logs.empty()) {
-    if (std::none_of(files.begin(), files.end(), IsSegmentName))
-      return absl::NotFoundError(absl::StrCat("no store in ", backend.Describe()));
     result.Find(Severity::kError, "log.1", std::nullopt,
                 "there are segments but no commit log: which arrays they hold is lost", kRepair);
     return result;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "numpack/base/process.h"
 #include "numpack/base/status_macros.h"
+#include "numpack/storage/mutation.h"
 #include "numpack/storage/read_only_backend.h"
 
 namespace numpack::storage {
@@ -84,6 +85,7 @@ Store::Store(std::shared_ptr<Backend> backend, const StoreOptions& options,
       import_(std::move(import)),
       read_only_(options.read_only),
       lock_wait_(options.lock_wait),
+      min_log_bytes_(options.min_log_bytes),
       durability_(options.durability),
       checksums_(options.checksum),
       segments_(backend_) {
@@ -307,7 +309,7 @@ absl::Status Store::Poison(absl::Status status) {
   status.ForEachPayload(
       [&](absl::string_view url, const absl::Cord& payload) { poison.SetPayload(url, payload); });
   absl::MutexLock lock(&mu_);
-  if (poisoned_.ok()) poisoned_ = std::move(poison);
+  if (poisoned_.ok() && !IsBroken("failed-sync-forgotten")) poisoned_ = std::move(poison);
   return status;
 }
 
@@ -349,7 +351,7 @@ absl::StatusOr<PinnedBytes> Store::Find(absl::string_view name) {
       // may not have seen the pin.
       if (extent != 0 && !ahead_ && shared_->rewriting() == extent) {
         rewritten = extent;
-      } else if (!IsBehind()) {
+      } else if (!IsBehind() || IsBroken("no-second-look")) {
         return bytes;
       }
     }

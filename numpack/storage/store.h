@@ -282,6 +282,7 @@ class Store : public std::enable_shared_from_this<Store> {
   const std::shared_ptr<const ImportSource> import_;  // null: none
   const bool read_only_;
   const absl::Duration lock_wait_;
+  const uint64_t min_log_bytes_;
   const uint32_t fork_count_ = ForkCount();  // of the process that opened the store
   std::atomic<Durability> durability_;
   std::atomic<bool> checksums_;  // of arrays that are saved

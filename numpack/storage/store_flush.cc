@@ -5,13 +5,14 @@
 #include "numpack/base/process.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/log_payload.h"
+#include "numpack/storage/mutation.h"
 #include "numpack/storage/store.h"
 
 namespace numpack::storage {
 namespace {
 
-// A log is left when it has grown to this, and to several times the checkpoint it begins with.
-constexpr uint64_t kMinLogBytes = uint64_t{4} << 20;
+// A log is left when it has grown to StoreOptions::min_log_bytes, and to so many times the
+// checkpoint that it begins with.
 constexpr uint64_t kLogToCheckpoint = 4;
 
 }  // namespace
@@ -58,7 +59,8 @@ absl::Status Store::FlushLocked(absl::Duration lock_wait) {
   }
   ReleaseLock();
   if (covering == 0) return absl::OkStatus();
-  if (syncs()) {
+  const bool data_comes_late = IsBroken("log-synced-before-data") || IsBroken("data-not-synced");
+  if (syncs() && !data_comes_late) {
     if (absl::Status status = SyncAll(*backend_, unsynced); !status.ok()) {
       absl::MutexLock write_lock(&write_mu_);
       space_->NotSynced(unsynced);
@@ -69,7 +71,9 @@ absl::Status Store::FlushLocked(absl::Duration lock_wait) {
   absl::Status status;
   {
     absl::MutexLock write_lock(&write_mu_);
+    if (IsBroken("barrier-covers-what-came-meanwhile")) covering = log_->generation();
     if (covered_ < covering) status = WriteBarrier(covering);
+    if (IsBroken("log-synced-before-data")) status.Update(SyncAll(*backend_, unsynced));
     if (status.ok()) {
       shared_->SetPendingBarrier(0);
       if (changed_ <= covering) wrote_ = false;
@@ -87,10 +91,13 @@ absl::Status Store::WriteBarrier(uint64_t covering) {
       Append({{RecordKind::kBarrier, Encode(BarrierPayload{covering})}}, [](Catalogue&) {}));
   limbo_.Barrier(covering);
   barrier_ = covering;
+  if (IsBroken("sealed-before-log-synced"))
+    NUMPACK_RETURN_IF_ERROR(Append({{RecordKind::kSeal, ""}}, [](Catalogue&) {}));
   if (syncs()) {
     if (absl::Status status = log_->Sync(); !status.ok()) return Poison(std::move(status));
   }
-  NUMPACK_RETURN_IF_ERROR(Append({{RecordKind::kSeal, ""}}, [](Catalogue&) {}));
+  if (!IsBroken("sealed-before-log-synced"))
+    NUMPACK_RETURN_IF_ERROR(Append({{RecordKind::kSeal, ""}}, [](Catalogue&) {}));
   limbo_.Sealed();
   covered_ = covering;
   return absl::OkStatus();
@@ -112,7 +119,7 @@ CheckpointPayload Store::MakeCheckpoint(uint64_t log_number) const {
 }
 
 absl::Status Store::SyncData() {
-  if (!syncs()) return absl::OkStatus();
+  if (!syncs() || IsBroken("data-not-synced")) return absl::OkStatus();
   const Space::Unsynced unsynced = space_->TakeUnsynced();
   absl::Status status = SyncAll(*backend_, unsynced);
   if (status.ok()) return status;
@@ -129,6 +136,8 @@ absl::Status Store::StartLog(uint64_t number, uint64_t generation) {
   };
   NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<CommitLog> log,
                            CommitLog::Create(*backend_, number, generation, first));
+  if (IsBroken("old-log-removed-before-new-one-synced") && log_ != nullptr)
+    RemoveLog(log_->number());
   if (syncs()) {
     NUMPACK_RETURN_IF_ERROR(log->Sync());
     NUMPACK_RETURN_IF_ERROR(backend_->SyncDirectory());
@@ -152,7 +161,7 @@ absl::Status Store::StartLog(uint64_t number, uint64_t generation) {
 
 void Store::MaybeChangeLog() {
   const auto is_long = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) {
-    return log_->bytes() >= std::max(kMinLogBytes, kLogToCheckpoint * checkpoint_bytes_);
+    return log_->bytes() >= std::max(min_log_bytes_, kLogToCheckpoint * checkpoint_bytes_);
   };
   {
     absl::MutexLock write_lock(&write_mu_);
@@ -167,10 +176,13 @@ void Store::MaybeChangeLog() {
     return;
   }
   // The old log is still good, so this is no failure of the commit. But a new log that was left
-  // behind would count before the old one at the next open, and what is appended to the old one
-  // from now on would be lost.
-  const absl::Status removed = backend_->Remove(CommitLog::FileName(old_number + 1));
-  if (!removed.ok() && !absl::IsNotFound(removed)) Poison(removed).IgnoreError();
+  // behind, or that came back after a restart, would count before the old one at the next open, and
+  // what is appended to the old one from now on would be lost.
+  absl::Status removed = backend_->Remove(CommitLog::FileName(old_number + 1));
+  if (absl::IsNotFound(removed)) removed = absl::OkStatus();
+  if (removed.ok() && syncs() && !IsBroken("removal-of-failed-log-not-synced"))
+    removed = backend_->SyncDirectory();
+  if (!removed.ok()) Poison(removed).IgnoreError();
   checkpoint_bytes_ = log_->bytes();  // try again when it has grown as much again
 }
 

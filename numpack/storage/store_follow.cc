@@ -5,6 +5,7 @@
 #include "numpack/base/process.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/log_payload.h"
+#include "numpack/storage/mutation.h"
 #include "numpack/storage/store.h"
 
 namespace numpack::storage {
@@ -206,7 +207,11 @@ absl::Status Store::AdoptRead(RecoveredState state, bool alone) {
   std::vector<std::shared_ptr<Extent>> used = state.limbo.waiting();
   for (const auto& [ordinal, name] : state.catalogue.names()) {
     const EntryPtr entry = state.catalogue.Find(name);
-    if (entry->extent != nullptr) used.push_back(entry->extent);
+    if (entry->extent == nullptr) continue;
+    used.push_back(entry->extent);
+    // What was stored through a mapping was perhaps never synced; nothing else tells.
+    if (entry->in_place != InPlace::kNo && !IsBroken("interrupted-stores-not-synced"))
+      entry->extent->segment->MarkDirty();
   }
   auto space = std::make_unique<Space>(backend_, segments_, *shared_);
   seen_segment_changes_ = shared_->segment_changes();
@@ -246,7 +251,7 @@ absl::Status Store::AdoptRecovered(RecoveredState state, bool alone) {
     std::vector<CommitLog::Item> items;
     if (!sealed) {
       // Whoever made this log died before it was known to be durable.
-      if (syncs()) {
+      if (syncs() && !IsBroken("found-log-sealed-unsynced")) {
         NUMPACK_RETURN_IF_ERROR(log_->Sync());
         NUMPACK_RETURN_IF_ERROR(backend_->SyncDirectory());
       }

@@ -10,6 +10,7 @@
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/checksum.h"
 #include "numpack/storage/log_payload.h"
+#include "numpack/storage/mutation.h"
 #include "numpack/storage/store.h"
 
 namespace numpack::storage {
@@ -93,7 +94,8 @@ absl::StatusOr<bool> Store::Rewrite(absl::string_view name, absl::Span<const Byt
     absl::MutexLock write_lock(&write_mu_);
     NUMPACK_RETURN_IF_ERROR(CheckWritable());
     shared_->SetRewriting(extent.number);
-    if (SharedState::PinScan(*shared_).IsPinned(extent.number)) {
+    if (SharedState::PinScan(*shared_).IsPinned(extent.number) &&
+        !IsBroken("held-rows-rewritten")) {
       shared_->SetRewriting(0);
       return false;  // whoever holds it keeps the old bytes
     }
@@ -135,7 +137,7 @@ absl::StatusOr<bool> Store::Rewrite(absl::string_view name, absl::Span<const Byt
 absl::Status Store::FinishRewrite(const Extent& extent, const RedoPayload& payload,
                                   bool needs_undo) {
   // What could come back must be restorable before it is overwritten.
-  if (needs_undo && syncs()) {
+  if (needs_undo && syncs() && !IsBroken("undo-not-synced-first")) {
     if (absl::Status status = log_->Sync(); !status.ok()) return Poison(std::move(status));
   }
   for (const RedoPayload::Piece& piece : payload.redo) {
