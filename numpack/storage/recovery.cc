@@ -159,7 +159,15 @@ absl::Status ReplayLog(const ParsedLog& log, Backend& backend,
   const bool others_read = reader != Reader::kFirst;
   const auto pinned = [&](const Extent&) { return others_read; };
   NUMPACK_RETURN_IF_ERROR(ReplayRecords(log, count, pins, pinned, state));
-  return same_boot ? RedoLast(log, state) : UndoBehind(log, count, state);
+  if (same_boot) return RedoLast(log, state);
+  // It was read from the disk, so it is durable, with or without a seal: nothing older comes back,
+  // and files may have been cut to what it needs.
+  if (!IsBroken("older-states-kept-after-restart")) {
+    state.limbo.Barrier(state.changed);
+    state.limbo.Sealed();
+    state.covered = state.changed;
+  }
+  return UndoBehind(log, count, state);
 }
 
 absl::Status CheckDisjoint(const Backend& backend, std::vector<const Extent*> extents) {

@@ -346,6 +346,7 @@ absl::StatusOr<PinnedBytes> Store::Find(absl::string_view name) {
             absl::StrCat("array '", name, "' does not exist in ", backend_->Describe()));
       }
       const uint64_t extent = entry->extent == nullptr ? 0 : entry->extent->number;
+      if (IsBroken("no-second-look")) absl::SleepFor(absl::Microseconds(50));
       PinnedBytes bytes(shared_from_this(), std::move(entry));
       // Pinned first, looked second: a writer who has published, or begun to rewrite, since then
       // may not have seen the pin.

@@ -37,6 +37,7 @@ undo-not-recorded                      $replay --only=new/relaxed/rewrite
 undo-not-synced-first                  $replay --only=new/relaxed/rewrite
 begin-not-durable                      $replay --only=new/relaxed/in_place
 interrupted-stores-not-synced          //numpack/storage:store_crash_test --gtest_filter=*Acknowledged*
+older-states-kept-after-restart        //numpack/storage:store_crash_test --gtest_filter=*CutOff*
 old-log-removed-before-new-one-synced  $replay --only=new/relaxed/change_log
 removal-of-failed-log-not-synced       //numpack/storage:store_crash_test --gtest_filter=*NewLog*
 failed-sync-forgotten                  $replay --only=new/relaxed/flush

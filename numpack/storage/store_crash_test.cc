@@ -1,0 +1,200 @@
+// Crashes that tests/crash:replay has found something in, one by one.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+#include "gtest/gtest.h"
+#include "numpack/backends/backend.h"
+#include "numpack/backends/memory/memory_backend.h"
+#include "numpack/backends/testing/disk_model.h"
+#include "numpack/backends/testing/fault_injecting_backend.h"
+#include "numpack/backends/testing/recording_backend.h"
+#include "numpack/storage/options.h"
+#include "numpack/storage/store.h"
+#include "numpack/storage/store_test_util.h"
+
+namespace numpack::storage {
+namespace {
+
+#define ASSERT_OK(expression) ASSERT_EQ(absl::OkStatus(), (expression))
+
+// After a restart: all sectors old or all new, and which changes of names have happened.
+class Left final : public CrashChoices {
+ public:
+  Left(bool new_bytes, std::function<bool(const RecordedCall&)> happened)
+      : new_bytes_(new_bytes), happened_(std::move(happened)) {}
+  Sector PickSector(absl::string_view, uint64_t,
+                    const std::vector<std::string>& versions) override {
+    const size_t version = new_bytes_ ? versions.size() - 1 : 0;
+    return {version, version, DiskModel::kSectorBytes};
+  }
+  size_t PickSize(absl::string_view, size_t versions) override { return versions - 1; }
+  bool PickHappened(const RecordedCall& call) override { return happened_(call); }
+
+ private:
+  const bool new_bytes_;
+  const std::function<bool(const RecordedCall&)> happened_;
+};
+
+bool All(const RecordedCall&) { return true; }
+
+class StoreCrashTest : public testing::Test {
+ protected:
+  // A process that opens what is on the disk.
+  void Start(const DiskModel& disk, const std::string& boot) {
+    disk_ = disk;
+    disk_.StartRecording();
+    const std::shared_ptr<Backend> memory = NewMemoryBackend();
+    ASSERT_OK(disk.WriteTo(*memory));
+    recording_ = std::make_shared<RecordingBackend>(memory, boot);
+    faulty_ = std::make_shared<FaultInjectingBackend>(recording_);
+    StoreOptions options;
+    options.background_sync = false;
+    options.min_log_bytes = 4000;
+    auto store = Store::Open(faulty_, options);
+    ASSERT_OK(store.status());
+    store_ = *std::move(store);
+  }
+  void SetUp() override { Start(DiskModel(), "boot 1"); }
+
+  // The disk when the process has made so many calls.
+  DiskModel Disk(size_t calls) const {
+    DiskModel disk = disk_;
+    const std::vector<RecordedCall> made = recording_->calls();
+    for (size_t i = 0; i < calls; ++i) disk.Apply(made[i]);
+    return disk;
+  }
+  DiskModel Disk() const { return Disk(recording_->size()); }
+  // The log is longer than it may be, and so it is changed.
+  absl::Status PutAndChangeLog() { return PutBytes(*store_, std::string(5000, 'n'), "named"); }
+
+  DiskModel disk_;
+  std::shared_ptr<RecordingBackend> recording_;
+  std::shared_ptr<FaultInjectingBackend> faulty_;
+  std::shared_ptr<Store> store_;
+};
+
+// Killed while it wiped out what another killed process had not finished.
+TEST_F(StoreCrashTest, ATornTailThatIsBeingWipedStaysTorn) {
+  ASSERT_OK(PutBytes(*store_, "a", "first"));
+  const size_t before = recording_->size();
+  ASSERT_OK(PutBytes(*store_, "a", "second"));
+  const std::vector<RecordedCall> calls = recording_->calls();
+  size_t record = before;
+  while (calls[record].kind != RecordedCall::Kind::kWrite ||
+         !absl::StartsWith(calls[record].name, "log.")) {
+    ++record;
+  }
+  for (size_t cut = 1; cut < calls[record].bytes.size(); ++cut) {
+    SetUp();
+    ASSERT_OK(PutBytes(*store_, "a", "first"));
+    ASSERT_OK(PutBytes(*store_, "a", "second"));
+    DiskModel torn = Disk(record);
+    torn.ApplyPartly(recording_->calls()[record], cut);
+    Start(torn, "boot 1");
+    const std::vector<RecordedCall> opening = recording_->calls();
+    DiskModel disk = disk_;
+    for (const RecordedCall& call : opening) {
+      const size_t length = call.kind == RecordedCall::Kind::kWrite ? call.bytes.size() : 0;
+      for (size_t part = 1; part < std::min<size_t>(length, 130); ++part) {
+        DiskModel killed = disk;
+        killed.ApplyPartly(call, part);
+        const std::shared_ptr<Backend> memory = NewMemoryBackend();
+        ASSERT_OK(killed.WriteTo(*memory));
+        const auto store = Store::Open(WithBootId(memory, "boot 1"), StoreOptions());
+        ASSERT_OK(store.status()) << cut << ", then " << Describe(call) << " up to " << part;
+        EXPECT_EQ(AllContents(**store), (Contents{{"a", "first"}}));
+      }
+      disk.Apply(call);
+    }
+  }
+}
+
+// Its maker was killed before it was synced; whoever finds it must not seal it before it is.
+TEST_F(StoreCrashTest, AFoundLogIsSyncedBeforeTheOldOneGoes) {
+  ASSERT_OK(PutBytes(*store_, "a", "alpha"));
+  ASSERT_OK(PutAndChangeLog());
+  const std::vector<RecordedCall> calls = recording_->calls();
+  size_t sync = 0;
+  while (calls[sync].kind != RecordedCall::Kind::kSync || calls[sync].name != "log.2") ++sync;
+  const Contents expected = AllContents(*store_);
+  Start(Disk(sync), "boot 1");
+  EXPECT_EQ(AllContents(*store_), expected);
+  Left left(/*new_bytes=*/false, All);
+  Start(Disk().AfterRestart(left), "boot 2");
+  EXPECT_EQ(AllContents(*store_), expected);
+}
+
+// Its pages were written by a process that is gone, and perhaps not to the disk.
+TEST_F(StoreCrashTest, AnAcknowledgedArrayIsDurableAsItIs) {
+  ASSERT_OK(PutBytes(*store_, "a", std::string(70'000, 'o')));
+  ASSERT_OK(store_->Flush());
+  {
+    auto mapping = store_->BeginInPlace("a");
+    ASSERT_OK(mapping.status());
+    std::memset(mapping->region.data() + 1000, 'n', 3000);
+  }
+  Start(Disk(), "boot 1");
+  ASSERT_EQ(store_->Interrupted(), std::vector<std::string>{"a"});
+  const Contents found = AllContents(*store_);
+  ASSERT_OK(store_->AcknowledgeInterrupted("a"));
+  Left left(/*new_bytes=*/false, All);
+  Start(Disk().AfterRestart(left), "boot 2");
+  EXPECT_EQ(store_->Interrupted(), std::vector<std::string>());
+  EXPECT_EQ(AllContents(*store_), found);
+}
+
+// A new log whose directory entry could not be synced is removed. If the removal is what a restart
+// forgets, it would count before the log that is in use.
+TEST_F(StoreCrashTest, ANewLogThatFailedDoesNotComeBack) {
+  ASSERT_OK(PutBytes(*store_, "a", "alpha"));
+  ASSERT_OK(store_->Flush());
+  faulty_->Count(
+      [](const BackendCall& call) { return call.operation == BackendOperation::kSyncDirectory; });
+  faulty_->FailAt(1, absl::DataLossError("injected"));
+  ASSERT_OK(PutAndChangeLog());
+  ASSERT_EQ(faulty_->faults(), 1);
+  faulty_->Heal();
+  ASSERT_OK(PutBytes(*store_, "a", "beta"));
+  ASSERT_OK(store_->Flush());
+  const Contents expected = AllContents(*store_);
+  Left left(/*new_bytes=*/true,
+            [](const RecordedCall& call) { return call.kind == RecordedCall::Kind::kCreate; });
+  Start(Disk().AfterRestart(left), "boot 2");
+  EXPECT_EQ(AllContents(*store_), expected);
+}
+
+// Closing cuts segments to what the barrier needs, which is durable then. Its seal may be not.
+TEST_F(StoreCrashTest, WhatWasCutOffAfterTheLastBarrierIsNotMissed) {
+  ASSERT_OK(PutBytes(*store_, "a", "alpha"));
+  ASSERT_OK(PutBytes(*store_, "large", std::string(70'000, 'l')));
+  ASSERT_OK(store_->Flush());
+  ASSERT_OK(RemoveName(*store_, "large"));
+  ASSERT_OK(store_->CloseHandle());
+  Left left(/*new_bytes=*/false, All);
+  Start(Disk().AfterRestart(left), "boot 2");
+  EXPECT_EQ(AllContents(*store_), (Contents{{"a", "alpha"}}));
+}
+
+TEST_F(StoreCrashTest, ANewLogThatCannotBeSurelyRemovedEndsAllChanges) {
+  ASSERT_OK(PutBytes(*store_, "a", "alpha"));
+  ASSERT_OK(store_->Flush());
+  faulty_->Count(
+      [](const BackendCall& call) { return call.operation == BackendOperation::kSyncDirectory; });
+  faulty_->FailFrom(1, absl::DataLossError("injected"));
+  ASSERT_OK(PutAndChangeLog());
+  faulty_->Heal();
+  EXPECT_EQ(PutBytes(*store_, "a", "beta").code(), absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace numpack::storage
