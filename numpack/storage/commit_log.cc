@@ -14,9 +14,6 @@
 namespace numpack::storage {
 namespace {
 
-// Appending inside reserved space is 1.4 to 4 times faster when synced than growing the file.
-constexpr uint64_t kReserveStep = uint64_t{64} << 10;
-
 absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
 }

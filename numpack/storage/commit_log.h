@@ -35,6 +35,10 @@ class CommitLog {
     uint32_t checksum = 0;    // of the last record
   };
 
+  // The file grows by this. Appending inside reserved space is 1.4 to 4 times faster when synced
+  // than growing the file.
+  static constexpr uint64_t kReserveStep = uint64_t{64} << 10;
+
   static std::string FileName(uint64_t number);
   // The number of a log's file name, if it is one.
   static std::optional<uint64_t> ParseFileName(absl::string_view name);

@@ -32,7 +32,7 @@ class Extent {
   // time this process heard of it.
   std::shared_ptr<Segment> segment;
 
-  // Grows only, by the one writer that appends.
+  // Never less than is used of it. Grown by the one writer that appends, lowered by vacuum.
   uint64_t capacity;
   // The generations in which a commit first named the extent and in which one took it away. Until
   // then 0.

@@ -8,7 +8,7 @@ namespace numpack::storage {
 void FreeSpace::Insert(const Range& range) {
   if (range.length == 0) return;
   by_place_.emplace(Place(range.segment, range.offset), range.length);
-  by_length_.emplace(range.length, range.segment, range.offset);
+  if (!IsAside(range.segment)) by_length_.emplace(range.length, range.segment, range.offset);
   bytes_ += range.length;
 }
 
@@ -69,6 +69,24 @@ void FreeSpace::Remove(const Range& range) {
     if (free.offset + free.length > end)
       Insert({free.segment, end, free.offset + free.length - end});
   }
+}
+
+void FreeSpace::SetAside(uint32_t segment) {
+  if (!aside_.insert(segment).second) return;
+  for (auto it = by_place_.lower_bound(Place(segment, 0));
+       it != by_place_.end() && it->first.first == segment; ++it) {
+    by_length_.erase(Sized(it->second, segment, it->first.second));
+  }
+}
+
+void FreeSpace::PutBack() {
+  for (const uint32_t segment : aside_) {
+    for (auto it = by_place_.lower_bound(Place(segment, 0));
+         it != by_place_.end() && it->first.first == segment; ++it) {
+      by_length_.emplace(it->second, segment, it->first.second);
+    }
+  }
+  aside_.clear();
 }
 
 std::optional<FreeSpace::Range> FreeSpace::TakeTail(uint32_t segment, uint64_t end) {

@@ -27,7 +27,7 @@ class FreeSpace {
   void Add(const Range& range);
 
   // Takes `length` bytes at a multiple of `alignment` (a power of two) out of the smallest range
-  // that has them.
+  // that has them, in a segment that was not set aside.
   std::optional<Range> Take(uint64_t length, uint64_t alignment);
 
   // Takes whatever is free of a range.
@@ -35,6 +35,11 @@ class FreeSpace {
 
   // Takes the free range that ends exactly at `end` of `segment`, if there is one.
   std::optional<Range> TakeTail(uint32_t segment, uint64_t end);
+
+  // From now on Take leaves the segment alone, until all that was set aside is put back.
+  void SetAside(uint32_t segment);
+  bool IsAside(uint32_t segment) const { return aside_.contains(segment); }
+  void PutBack();
 
   uint64_t bytes() const { return bytes_; }
 
@@ -45,7 +50,8 @@ class FreeSpace {
   void Erase(const Range& range);
 
   absl::btree_map<Place, uint64_t> by_place_;  // -> length
-  absl::btree_set<Sized> by_length_;           // the same ranges
+  absl::btree_set<Sized> by_length_;           // the same ranges, but for those set aside
+  absl::btree_set<uint32_t> aside_;            // segments
   uint64_t bytes_ = 0;                         // their sum
 };
 

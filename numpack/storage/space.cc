@@ -16,10 +16,6 @@
 namespace numpack::storage {
 namespace {
 
-// From here on a packed extent has pages of its own from the start; below, that would waste too
-// much.
-constexpr uint64_t kOwnPagesFrom = uint64_t{32} << 10;
-
 // Packed segments grow by as much as they have, within these bounds, and up to a size.
 constexpr uint64_t kMinGrowth = uint64_t{1} << 20;
 constexpr uint64_t kMaxGrowth = uint64_t{16} << 20;
@@ -126,7 +122,8 @@ absl::Status Space::Refresh() {
     if (held.packed) {
       NUMPACK_RETURN_IF_ERROR(held.segment->RefreshSize());
       NoteGrowth(*held.segment);
-      if (held.segment->size() < kPackedSegmentBytes) growing_ = it->first;
+      if (held.segment->size() < kPackedSegmentBytes && !free_.IsAside(it->first))
+        growing_ = it->first;
     }
     ++it;
   }
@@ -185,6 +182,10 @@ absl::Status Space::Claim(const std::shared_ptr<Extent>& extent) {
   }
   free_.Remove({extent->segment_number, extent->offset, extent->capacity});
   return absl::OkStatus();
+}
+
+std::optional<uint64_t> Space::CapacityFor(uint64_t bytes) {
+  return CheckedRoundUp(bytes, bytes >= kOwnPagesFrom ? kPageBytes : kExtentAlignment);
 }
 
 absl::StatusOr<std::shared_ptr<Extent>> Space::Allocate(uint64_t bytes, bool own_pages) {
@@ -285,6 +286,8 @@ absl::StatusOr<std::shared_ptr<Extent>> Space::AllocateOwn(uint64_t bytes) {
 absl::StatusOr<bool> Space::Grow(Extent& extent, uint64_t bytes) {
   if (bytes <= extent.capacity) return true;
   if (!extent.own_segment) return false;
+  // Another process may have cut the file.
+  NUMPACK_RETURN_IF_ERROR(extent.segment->RefreshSize());
   // Half as much again, so that appending row by row costs a constant per row; bounded for huge
   // arrays.
   constexpr uint64_t kMaxSlack = uint64_t{256} << 20;
@@ -312,8 +315,9 @@ void Space::Free(const Extent& extent) {
   }
   own_bytes_ -= std::min(own_bytes_, extent.capacity);
   // By the file's size: it may be larger than what the log knows of, after an append that was never
-  // committed.
-  const uint64_t size = held->second.segment->size();
+  // committed. Another process may have cut it since this one looked.
+  Segment& segment = *held->second.segment;
+  const uint64_t size = segment.RefreshSize().ok() ? segment.size() : extent.capacity;
   spares_[size].push_back(extent.segment_number);
   spare_bytes_ += size;
   DropSpares(std::max(kKeptSpareBytes, own_bytes_));
@@ -368,6 +372,28 @@ absl::Status Space::Trim() {
     NUMPACK_RETURN_IF_ERROR(RemoveSegment(number));
   }
   return absl::OkStatus();
+}
+
+void Space::SetAside(uint32_t segment) {
+  free_.SetAside(segment);
+  if (growing_ == segment) growing_ = 0;
+}
+
+void Space::PutBack() {
+  free_.PutBack();
+  for (auto it = segments_.begin(); growing_ == 0 && it != segments_.end(); ++it) {
+    if (it->second.packed && it->second.segment->size() < kPackedSegmentBytes) growing_ = it->first;
+  }
+}
+
+void Space::SetOwnCapacity(Extent& extent, uint64_t capacity) {
+  own_bytes_ = own_bytes_ - std::min(own_bytes_, extent.capacity) + capacity;
+  extent.capacity = capacity;
+}
+
+absl::StatusOr<bool> Space::CutOwn(const Extent& extent, uint64_t size) {
+  shared_.NoteSegmentChange();
+  return extent.segment->Shrink(size);
 }
 
 Space::Unsynced Space::TakeUnsynced() {

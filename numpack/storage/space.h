@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -31,6 +32,9 @@ namespace numpack::storage {
 inline constexpr uint64_t kExtentAlignment = 64;  // a cache line
 inline constexpr uint64_t kPageBytes = 4096;
 inline constexpr uint64_t kPackedBytes = uint64_t{256} << 10;
+// From here on a packed extent has pages of its own from the start; below, that would waste too
+// much.
+inline constexpr uint64_t kOwnPagesFrom = uint64_t{32} << 10;
 
 class Space {
  public:
@@ -49,6 +53,9 @@ class Space {
   // Another process has made, removed or resized segment files: looks again.
   absl::Status Refresh();
 
+  // What Allocate takes for `bytes` when no pages of its own are asked for; null: too many.
+  static std::optional<uint64_t> CapacityFor(uint64_t bytes);
+
   // An extent of at least `bytes` > 0, reserved, contents undefined. `own_pages`: no other extent
   // shares a page.
   absl::StatusOr<std::shared_ptr<Extent>> Allocate(uint64_t bytes, bool own_pages);
@@ -65,6 +72,17 @@ class Space {
   // Gives the spare segments and the free tails of packed ones back to the file system, as far as
   // nobody has them mapped.
   absl::Status Trim();
+
+  // For emptying packed segments: nothing is allocated in one that is set aside, until all of them
+  // are put back.
+  void SetAside(uint32_t segment);
+  void PutBack();
+
+  // Says how much an extent with a segment of its own reserves. Before the file is cut to that, no
+  // state that could come back may name more.
+  void SetOwnCapacity(Extent& extent, uint64_t capacity);
+  // Cuts such a segment to `size`, at least the capacity; false when somebody has more of it mapped.
+  absl::StatusOr<bool> CutOwn(const Extent& extent, uint64_t size);
 
   // What has to be synced for all that was written so far to be durable: see SyncAll.
   struct Unsynced {

@@ -360,6 +360,12 @@ absl::StatusOr<PinnedBytes> Store::Find(absl::string_view name) {
   }
 }
 
+bool Store::IsOpen(absl::string_view name) const {
+  absl::MutexLock lock(&mu_);
+  const EntryPtr entry = catalogue_.Find(name);
+  return (entry != nullptr && entry->in_place == InPlace::kOpen) || copies_.contains(name);
+}
+
 PinnedBytes Store::PinEntry(EntryPtr entry) const {
   return PinnedBytes(shared_from_this(), std::move(entry));
 }

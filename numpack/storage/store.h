@@ -27,7 +27,8 @@
 // Files: store.cc opening, closing, reading; store_follow.cc other processes; store_write.cc turns
 // and commits; store_flush.cc durability; store_in_place.cc in-place changes; store_rewrite.cc
 // rewritten rows; store_space.cc statistics; store_import.cc directories of other programs;
-// store_read_only.cc readers that cannot write.
+// store_read_only.cc readers that cannot write; store_vacuum.cc packing; store_copies.cc copies as
+// writable memory.
 #ifndef NUMPACK_STORAGE_STORE_H_
 #define NUMPACK_STORAGE_STORE_H_
 
@@ -39,6 +40,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -61,6 +63,7 @@
 #include "numpack/storage/segment_table.h"
 #include "numpack/storage/shared_state.h"
 #include "numpack/storage/space.h"
+#include "numpack/storage/vacuum.h"
 
 namespace numpack::storage {
 
@@ -140,6 +143,17 @@ class Store : public std::enable_shared_from_this<Store> {
   std::vector<std::string> Interrupted();
   absl::Status AcknowledgeInterrupted(absl::string_view name);
 
+  // The same on a copy, which nobody else sees until EndCopies publishes all of them as one commit,
+  // and makes it durable. After a crash the array is what it was. Other changes to it are refused
+  // meanwhile, and other processes cannot write.
+  absl::StatusOr<InPlaceMapping> BeginCopy(absl::string_view name);
+  // Either all arrays are published or, after an error, none; their copies are over in any case.
+  absl::Status EndCopies(absl::Span<const InPlaceEnd> ends);
+  void DropCopies(absl::Span<const std::string> names);
+
+  // Gives back what is not needed: see vacuum.h. Holds the turn for a few megabytes at a time.
+  absl::StatusOr<VacuumReport> Vacuum(const VacuumOptions& options);
+
   // From now on every operation fails: somebody is about to replace the directory. The files stay
   // locked until the last handle is gone.
   void Abandon();
@@ -156,6 +170,7 @@ class Store : public std::enable_shared_from_this<Store> {
  private:
   friend class Transaction;
   friend class PendingExtent;
+  friend class Vacuumer;
 
   Store(std::shared_ptr<Backend> backend, const StoreOptions& options,
         std::shared_ptr<const ImportSource> import);
@@ -227,6 +242,10 @@ class Store : public std::enable_shared_from_this<Store> {
   void EndTurn();
   EntryPtr FindEntry(absl::string_view name) const;
   PinnedBytes PinEntry(EntryPtr entry) const;
+  // Whether a writable batch has the array open, in place or as a copy.
+  bool IsOpen(absl::string_view name) const ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether somebody reads the extent, in any process.
+  bool IsRead(const Extent& extent) ABSL_LOCKS_EXCLUDED(write_mu_);
   absl::StatusOr<std::shared_ptr<Extent>> Allocate(uint64_t bytes, bool own_pages);
   absl::StatusOr<bool> Grow(Extent& extent, uint64_t bytes);
   // Gives an extent back that no state names (any more, or never did).
@@ -265,6 +284,8 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::Status StartLog(uint64_t number, uint64_t generation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   void MaybeChangeLog();
+  // Goes on in a new log; after an error in the old one.
+  absl::Status ChangeLog() ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_, write_mu_);
   void RemoveLog(uint64_t number);
   CheckpointPayload MakeCheckpoint(uint64_t log_number) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) ABSL_LOCKS_EXCLUDED(mu_);
@@ -289,7 +310,10 @@ class Store : public std::enable_shared_from_this<Store> {
   std::unique_ptr<SharedState> shared_;
   SegmentTable segments_;
 
-  // Locks are taken in this order: the turn, flush_mu_, lock_mu_, write_mu_, mu_.
+  // Locks are taken in this order: vacuum_mu_, the turn, flush_mu_, lock_mu_, write_mu_, mu_.
+
+  // One vacuum at a time.
+  absl::Mutex vacuum_mu_;
 
   // The writer's turn. Held for the length of a transaction, so not a mutex of its own.
   absl::Mutex turn_mu_;
@@ -338,6 +362,8 @@ class Store : public std::enable_shared_from_this<Store> {
   // and it has what a dead writer committed and did not publish.
   bool reread_ ABSL_GUARDED_BY(mu_) = false;
   bool ahead_ ABSL_GUARDED_BY(mu_) = false;
+  // Arrays that are open as copies, by name, as they will be.
+  absl::flat_hash_map<std::string, std::shared_ptr<Entry>> copies_ ABSL_GUARDED_BY(mu_);
 
   int handles_ ABSL_GUARDED_BY(mu_) = 0;
   bool abandoned_ ABSL_GUARDED_BY(mu_) = false;

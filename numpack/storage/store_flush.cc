@@ -170,20 +170,25 @@ void Store::MaybeChangeLog() {
   absl::MutexLock flush_lock(&flush_mu_);  // what a flush is syncing counts as synced already
   absl::MutexLock write_lock(&write_mu_);
   if (!is_long()) return;
+  ChangeLog().IgnoreError();  // the old log is still good, so this is no failure of the commit
+}
+
+absl::Status Store::ChangeLog() {
   const uint64_t old_number = log_->number();
-  if (StartLog(old_number + 1, log_->generation()).ok()) {
+  absl::Status status = StartLog(old_number + 1, log_->generation());
+  if (status.ok()) {
     RemoveLog(old_number);
-    return;
+    return status;
   }
-  // The old log is still good, so this is no failure of the commit. But a new log that was left
-  // behind, or that came back after a restart, would count before the old one at the next open, and
-  // what is appended to the old one from now on would be lost.
+  // A new log that was left behind, or that came back after a restart, would count before the old
+  // one at the next open, and what is appended to the old one from now on would be lost.
   absl::Status removed = backend_->Remove(CommitLog::FileName(old_number + 1));
   if (absl::IsNotFound(removed)) removed = absl::OkStatus();
   if (removed.ok() && syncs() && !IsBroken("removal-of-failed-log-not-synced"))
     removed = backend_->SyncDirectory();
   if (!removed.ok()) Poison(removed).IgnoreError();
   checkpoint_bytes_ = log_->bytes();  // try again when it has grown as much again
+  return status;
 }
 
 void Store::RemoveLog(uint64_t number) {

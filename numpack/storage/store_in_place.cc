@@ -25,7 +25,8 @@ absl::StatusOr<InPlaceMapping> Store::BeginInPlace(absl::string_view name) {
   NUMPACK_ASSIGN_OR_RETURN(Transaction turn, Begin());
   NUMPACK_ASSIGN_OR_RETURN(EntryPtr entry, turn.FindForChange(name));
   if (entry->extent != nullptr && !HasOwnPages(*entry->extent)) {
-    NUMPACK_RETURN_IF_ERROR(turn.MoveToOwnPages(name));
+    NUMPACK_ASSIGN_OR_RETURN(PendingExtent moved, turn.CopyToOwnPages(name));
+    NUMPACK_RETURN_IF_ERROR(turn.Put(name, std::move(moved), entry->metadata));
     NUMPACK_RETURN_IF_ERROR(turn.Publish());
     entry = FindEntry(name);
   }

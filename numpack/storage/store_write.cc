@@ -87,6 +87,11 @@ void Store::FreeCollected(size_t limit) {
   }
 }
 
+bool Store::IsRead(const Extent& extent) {
+  absl::MutexLock lock(&write_mu_);
+  return SharedState::PinScan(*shared_).IsPinned(extent.number);
+}
+
 uint64_t Store::NextOrdinal() {
   absl::MutexLock lock(&mu_);
   last_ordinal_ = std::max(last_ordinal_ + 1, catalogue_.next_ordinal());

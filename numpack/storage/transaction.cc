@@ -143,7 +143,7 @@ absl::StatusOr<EntryPtr> Transaction::FindForChange(absl::string_view name) cons
   if (store_ == nullptr) return absl::FailedPreconditionError("the transaction is over");
   EntryPtr entry = FindEntry(name);
   if (entry == nullptr) return NotFound(name, *store_);
-  if (entry->in_place == InPlace::kOpen) {
+  if (store_->IsOpen(name)) {
     return absl::FailedPreconditionError(
         absl::StrCat("array '", name, "' is open in writable batch mode: end that first"));
   }
@@ -172,6 +172,13 @@ absl::StatusOr<PinnedBytes> Transaction::Find(absl::string_view name) const {
   if (entry == nullptr) return NotFound(name, *store_);
   // The turn is ours: nobody else takes an extent out of the state.
   return store_->PinEntry(std::move(entry));
+}
+
+bool Transaction::IsHeld(absl::string_view name) const {
+  if (store_ == nullptr) return false;
+  if (store_->IsOpen(name)) return true;
+  const EntryPtr entry = store_->FindEntry(name);
+  return entry != nullptr && entry->extent != nullptr && store_->IsRead(*entry->extent);
 }
 
 absl::StatusOr<PendingExtent> Transaction::Allocate(absl::string_view name, uint64_t length) {
@@ -275,14 +282,30 @@ absl::Status Transaction::Rename(absl::string_view from, absl::string_view to) {
   return absl::OkStatus();
 }
 
-absl::Status Transaction::MoveToOwnPages(absl::string_view name) {
+absl::StatusOr<PendingExtent> Transaction::CopyToOwnPages(absl::string_view name) {
   NUMPACK_ASSIGN_OR_RETURN(const PinnedBytes pinned, Find(name));
   NUMPACK_ASSIGN_OR_RETURN(const SharedBytes old, pinned.View());
   NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Extent> extent,
                            store_->Allocate(pinned.length(), /*own_pages=*/true));
-  PendingExtent moved(store_.get(), std::move(extent), pinned.length(), /*owned=*/true);
-  NUMPACK_RETURN_IF_ERROR(moved.WriteCopy(*FindEntry(name), old.bytes));
-  return Put(name, std::move(moved), pinned.metadata());
+  PendingExtent copy(store_.get(), std::move(extent), pinned.length(), /*owned=*/true);
+  NUMPACK_RETURN_IF_ERROR(copy.WriteCopy(*FindEntry(name), old.bytes));
+  return copy;
+}
+
+absl::Status Transaction::Relocate(absl::string_view name) {
+  NUMPACK_ASSIGN_OR_RETURN(const EntryPtr entry, FindForChange(name));
+  // Read, not mapped: a mapping would keep the file from being cut.
+  std::vector<std::byte> bytes(entry->length);
+  const Extent& old = *entry->extent;
+  NUMPACK_RETURN_IF_ERROR(old.segment->Read(old.offset, absl::MakeSpan(bytes)));
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Extent> extent,
+                           store_->Allocate(entry->length, /*own_pages=*/false));
+  PendingExtent copy(store_.get(), std::move(extent), entry->length, /*owned=*/true);
+  NUMPACK_RETURN_IF_ERROR(copy.WriteCopy(*entry, bytes));
+  auto moved = std::make_shared<Entry>(*entry);
+  moved->extent = std::move(copy.extent_);
+  SetPending(name, std::move(moved));
+  return absl::OkStatus();
 }
 
 absl::Status Transaction::Publish() {

@@ -54,6 +54,7 @@ class PendingExtent {
   }
 
  private:
+  friend class Store;
   friend class Transaction;
   PendingExtent(Store* store, std::shared_ptr<Extent> extent, uint64_t length, bool owned)
       : store_(store), extent_(std::move(extent)), length_(length), owned_(owned) {}
@@ -88,6 +89,10 @@ class Transaction {
   std::vector<std::string> List(absl::Span<const PlacedName> to_come = {}) const;
   absl::StatusOr<PinnedBytes> Find(absl::string_view name) const;
 
+  // Whether somebody, in any process, reads the bytes that the state before this transaction has
+  // under the name, or has them open in place.
+  bool IsHeld(absl::string_view name) const;
+
   // Space for `length` bytes that are going to be put under `name`. They carry a checksum when the
   // store's option or what has that name now does.
   absl::StatusOr<PendingExtent> Allocate(absl::string_view name, uint64_t length);
@@ -121,13 +126,17 @@ class Transaction {
 
  private:
   friend class Store;
+  friend class Vacuumer;
   // Takes over the turn.
   explicit Transaction(std::shared_ptr<Store> store) : store_(std::move(store)) {}
 
   EntryPtr FindEntry(absl::string_view name) const;
   absl::StatusOr<EntryPtr> FindForChange(absl::string_view name) const;
-  // Puts a copy of the bytes where no other array shares a page with them.
-  absl::Status MoveToOwnPages(absl::string_view name);
+  // A copy of the bytes where no other array shares a page with them.
+  absl::StatusOr<PendingExtent> CopyToOwnPages(absl::string_view name);
+  // Puts a copy of the bytes, of at most kPackedBytes, into no more space than they need. Nothing
+  // else of the entry changes.
+  absl::Status Relocate(absl::string_view name);
   void SetPending(absl::string_view name, EntryPtr entry);
   void End();
 
