@@ -11,6 +11,7 @@ int RunLs(const Arguments& arguments, const Console& console);
 int RunInfo(const Arguments& arguments, const Console& console);
 int RunVerify(const Arguments& arguments, const Console& console);
 int RunRepair(const Arguments& arguments, const Console& console);
+int RunVacuum(const Arguments& arguments, const Console& console);
 int RunConvert(const Arguments& arguments, const Console& console);
 
 }  // namespace numpack::cli

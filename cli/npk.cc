@@ -71,6 +71,16 @@ const std::vector<Command>& Commands() {
        2,
        RunRepair,
        {}},
+      {"vacuum",
+       "STORE",
+       "give back the space that the store does not need",
+       "Takes out rows that were dropped, moves arrays closer together and begins the log anew.\n"
+       "Others may read and write meanwhile; arrays that somebody reads are left as they are, and\n"
+       "named. It may be stopped at any time.\n",
+       1,
+       1,
+       RunVacuum,
+       {}},
       {"convert",
        "FROM TO",
        "copy arrays between a store and .npy, .npz or a directory of NumPack 0.7",

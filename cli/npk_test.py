@@ -65,7 +65,7 @@ class NpkTest(unittest.TestCase):
 
     def test_help(self):
         summary = self.run_npk("--help").stdout
-        for command in ["ls", "info", "verify", "repair", "convert"]:
+        for command in ["ls", "info", "verify", "repair", "vacuum", "convert"]:
             self.assertIn(command, summary)
             self.assertIn("usage: npk " + command, self.run_npk(command, "--help").stdout)
 
@@ -172,6 +172,34 @@ class NpkTest(unittest.TestCase):
     def test_repair_of_a_sound_store_is_a_copy(self):
         arrays = self.make_store()
         self.assertEqual(self.json("repair", "s", "new")["saved"], list(arrays))
+
+    # --- Packing
+
+    def test_vacuum(self):
+        arrays = {f"a{i}": np.arange(1000.0) + i for i in range(200)}
+        np.savez(self.folder / "z.npz", **arrays)
+        self.run_npk("convert", "z.npz", "s")
+        kept = {"a0": np.ones(3), "a150": np.ones(5)}
+        for name, array in arrays.items():  # all but two become empty
+            kept.setdefault(name, array[:0])
+        np.savez(self.folder / "kept.npz", **kept)
+        self.run_npk("convert", "kept.npz", "s", "--force")
+        answer = self.json("vacuum", "s")
+        self.assertTrue(answer["ok"])
+        self.assertEqual(answer["held"], [])
+        before, after = answer["before_bytes"], answer["after_bytes"]
+        self.assertEqual(answer["reclaimed_bytes"], before - after)
+        self.assertLess(answer["after_bytes"], 140_000)
+        again = self.run_npk("vacuum", "s").stdout
+        self.assertIn("0 B given back", again)
+        self.assertTrue(self.json("verify", "s")["ok"])
+        for name, array in kept.items():
+            self.assert_same(self.out_of_store("s", name), array)
+
+    def test_vacuum_needs_a_store(self):
+        self.assertIn("no directory", self.run_npk("vacuum", "missing", code=1).stderr)
+        self.assertEqual(self.json("vacuum", "missing", code=1)["code"], "NOT_FOUND")
+        self.assertIn("usage: npk vacuum", self.run_npk("vacuum", code=2).stderr)
 
     # --- Converting
 

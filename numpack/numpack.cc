@@ -66,6 +66,17 @@ absl::Status NumPack::ExportV1(const std::string& path, const ExportV1Options& o
   return numpack::ExportV1(*this, *target, options);
 }
 
+absl::StatusOr<VacuumReport> NumPack::Vacuum(const VacuumOptions& options) {
+  if (!is_open())
+    return absl::FailedPreconditionError("the store is not opened or has been closed");
+  {
+    absl::MutexLock lock(&modes_->mu);
+    if (Active(modes_->batch) != nullptr)
+      return ModeError("a batch is active on this handle: end it before vacuum");
+  }
+  return numpack::Vacuum(*this, options);
+}
+
 absl::StatusOr<VerifyReport> NumPack::Verify(const std::string& path,
                                              const VerifyOptions& options) {
   NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> backend,
@@ -101,14 +112,16 @@ absl::StatusOr<Batch> NumPack::BeginBatch(BatchOptions options) {
   return Batch(std::move(state));
 }
 
-absl::StatusOr<WritableBatch> NumPack::BeginWritable() {
+absl::StatusOr<WritableBatch> NumPack::BeginWritable(WritableBatchOptions options) {
   absl::MutexLock lock(&modes_->mu);
   if (Active(modes_->batch) != nullptr) return Mixed("batch", "writable batch");
   std::shared_ptr<WritableBatchState> state = modes_->writable.lock();
+  if (options.atomic && state != nullptr && state->active() && !state->atomic())
+    return Mixed("writable batch that is not atomic", "atomic one");
   if (state != nullptr && state->Join().ok()) return WritableBatch(std::move(state));
   // There is none, or it has ended: perhaps just now, in another thread.
   NUMPACK_ASSIGN_OR_RETURN(ArrayStore handle, Duplicate());
-  state = std::make_shared<WritableBatchState>(std::move(handle));
+  state = std::make_shared<WritableBatchState>(std::move(handle), options);
   modes_->writable = state;
   NUMPACK_RETURN_IF_ERROR(state->Join());
   return WritableBatch(std::move(state));

@@ -31,6 +31,7 @@
 #include "numpack/batch/writable_batch.h"   // IWYU pragma: export
 #include "numpack/core/array_store.h"       // IWYU pragma: export
 #include "numpack/core/legacy_v1_export.h"  // IWYU pragma: export
+#include "numpack/core/vacuum.h"            // IWYU pragma: export
 #include "numpack/core/verify.h"            // IWYU pragma: export
 #include "numpack/kernels/in_place.h"       // IWYU pragma: export
 
@@ -54,6 +55,11 @@ class NumPack : public ArrayStore {
   // Writes all arrays into the directory `path`, which is made when absent and must be empty, in a
   // form that NumPack 0.7 opens. Errors: core/legacy_v1_export.h.
   absl::Status ExportV1(const std::string& path, const ExportV1Options& options = {});
+
+  // Gives back to the file system what the store does not need: core/vacuum.h. Readers go on.
+  // FailedPrecondition (IsModeError) while a batch is active on this handle.
+  absl::StatusOr<VacuumReport> Vacuum(const VacuumOptions& options = {});
+
   // Checks the store at `path` without changing it: verify.h. NotFound when there is none.
   static absl::StatusOr<VerifyReport> Verify(const std::string& path,
                                              const VerifyOptions& options = {});
@@ -67,9 +73,9 @@ class NumPack : public ArrayStore {
 
   // One batch mode at a time for each handle: a batch begun while one of the same kind is active
   // joins it, and its options are ignored; FailedPrecondition (IsModeError) while one of the other
-  // kind is active.
+  // kind is active, and for an atomic one within one that is not.
   absl::StatusOr<Batch> BeginBatch(BatchOptions options = {});
-  absl::StatusOr<WritableBatch> BeginWritable();
+  absl::StatusOr<WritableBatch> BeginWritable(WritableBatchOptions options = {});
 
   // Which of the two suits a stored array, by its size and the memory of this machine: see
   // recommend_mode.h.

@@ -462,6 +462,65 @@ TEST_P(NumPackTest, WritableBatchChangesTheFile) {
   }
 }
 
+TEST_P(NumPackTest, AtomicWritableBatchChangesAllAtTheEnd) {
+  for (const size_t n : {size_t{3}, size_t{100'000}}) {
+    std::vector<float> values = Iota(n);
+    ASSERT_OK(store_->Save("a", MakeView(values)));
+    ASSERT_OK(store_->Save("b", MakeView(values)));
+    WritableBatchOptions options;
+    options.atomic = true;
+    auto writable = store_->BeginWritable(options);
+    ASSERT_OK(writable.status());
+    auto a = writable->Load<float>("a");
+    ASSERT_OK(a.status());
+    ASSERT_OK(InPlace(*a).Add(1.0f).Run());
+    {
+      auto joined = store_->BeginWritable();  // one that does not ask joins
+      ASSERT_OK(joined.status());
+      EXPECT_TRUE(joined->atomic());
+      auto b = joined->Load<float>("b");
+      ASSERT_OK(b.status());
+      ASSERT_OK(InPlace(*b).Add(1.0f).Run());
+      ASSERT_OK(joined->Finish());
+    }
+    EXPECT_EQ(ToVector(store_->Load<float>("a")), values);
+    EXPECT_EQ(ToVector(store_->Load<float>("b")), values);
+    EXPECT_TRUE(IsModeError(store_->BeginBatch().status()));
+    ASSERT_OK(writable->Finish());
+    EXPECT_EQ(ToVector(store_->Load<float>("b")), Iota(n, 1));
+    // Kept after the end: readable, and stores go nowhere (where the backend can do that).
+    EXPECT_EQ((*a)[2], 3.0f);
+    if (GetParam() == Place::kFiles) (*a)[2] = 99;
+    EXPECT_EQ(ToVector(store_->Load<float>("a")), Iota(n, 1));
+    Reopen();
+    EXPECT_EQ(ToVector(store_->Load<float>("a")), Iota(n, 1));
+  }
+  auto plain = store_->BeginWritable();
+  ASSERT_OK(plain.status());
+  WritableBatchOptions options;
+  options.atomic = true;
+  EXPECT_TRUE(IsModeError(store_->BeginWritable(options).status()));
+  ASSERT_OK(plain->Finish());
+  ASSERT_OK(store_->BeginWritable(options).status());
+}
+
+TEST_P(NumPackTest, VacuumGivesBackAndNotInABatch) {
+  std::vector<float> values = Iota(2000);
+  for (int i = 0; i < 100; ++i) ASSERT_OK(store_->Save(absl::StrCat(i), MakeView(values)));
+  for (int i = 0; i < 99; ++i) ASSERT_OK(store_->Remove(absl::StrCat(i)));
+  {
+    auto batch = store_->BeginBatch();
+    EXPECT_TRUE(IsModeError(store_->Vacuum().status()));
+    ASSERT_OK(batch->Commit());
+  }
+  const auto report = store_->Vacuum();
+  ASSERT_OK(report.status());
+  EXPECT_LT(report->after_bytes, 100'000u);
+  EXPECT_EQ(ToVector(store_->Load<float>("99")), values);
+  ASSERT_OK(store_->Close());
+  EXPECT_EQ(store_->Vacuum().status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
 TEST_P(NumPackTest, WritableBatchOfEmptyAnd0d) {
   std::vector<float> none;
   std::vector<float> one = {5};

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "numpack/base/mode_error.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/batch/writable_batch_state.h"
 
@@ -20,7 +21,11 @@ WritableBatch& WritableBatch::operator=(WritableBatch&& other) noexcept {
   return *this;
 }
 
-WritableBatch::~WritableBatch() { Finish().IgnoreError(); }
+WritableBatch::~WritableBatch() {
+  if (!ended_.exchange(true)) state_->Leave(/*discard=*/state_->atomic()).IgnoreError();
+}
+
+bool WritableBatch::atomic() const { return state_ != nullptr && state_->atomic(); }
 
 absl::StatusOr<WritableBatchState*> WritableBatch::Active() const {
   if (ended_) return WritableBatchIsOver();
@@ -28,7 +33,16 @@ absl::StatusOr<WritableBatchState*> WritableBatch::Active() const {
 }
 
 absl::Status WritableBatch::Finish() {
-  return ended_.exchange(true) ? absl::OkStatus() : state_->Leave();
+  return ended_.exchange(true) ? absl::OkStatus() : state_->Leave(/*discard=*/false);
+}
+
+absl::Status WritableBatch::Discard() {
+  if (!ended_ && !state_->atomic()) {
+    return ModeError(
+        "a writable batch that is not atomic has changed the stored arrays already: it cannot be "
+        "discarded");
+  }
+  return ended_.exchange(true) ? WritableBatchIsOver() : state_->Leave(/*discard=*/true);
 }
 
 absl::StatusOr<AnyArray> WritableBatch::Load(absl::string_view name) {

@@ -6,7 +6,9 @@
 //
 // In-place changes are not atomic: after a crash in the middle an array may be a mixture of old and
 // new elements. The store itself stays sound, and ArrayStore::Interrupted names the arrays
-// concerned. Blocks are reserved before an array is handed out, so a full disk is an error of Load,
+// concerned. With WritableBatchOptions::atomic there is no such middle: Load copies the array once,
+// to other blocks of the store's files, and Finish makes all copies the stored arrays, in one commit.
+// Until then readers see the old elements, and after a crash they are there. Blocks are reserved before an array is handed out, so a full disk is an error of Load,
 // not a signal later. Until Finish, other changes to the arrays handed out are FailedPrecondition;
 // other arrays are free.
 //
@@ -30,6 +32,12 @@
 
 namespace numpack {
 
+struct WritableBatchOptions {
+  // Whether all arrays change together at the end, or none. Takes room on the disk for a second copy
+  // of what is loaded. Default: no, changes are made where the arrays lie.
+  bool atomic = false;
+};
+
 class WritableBatchState;
 
 class WritableBatch {
@@ -39,8 +47,10 @@ class WritableBatch {
   explicit WritableBatch(std::shared_ptr<WritableBatchState> state);
   WritableBatch(WritableBatch&& other) noexcept;
   WritableBatch& operator=(WritableBatch&& other) noexcept;
-  // Finishes if Finish was not called; its error is lost.
+  // If the batch has not ended: finishes it, its error is lost; an atomic one is discarded.
   ~WritableBatch();
+
+  bool atomic() const;
 
   // The stored array as writable memory.
   absl::StatusOr<AnyArray> Load(absl::string_view name);
@@ -60,8 +70,14 @@ class WritableBatch {
 
   // Ends the batch: flushes the changes (durably, unless durability is kNone) and cuts the arrays
   // off from the files. A nested batch leaves that to the outermost. Every array is finished even
-  // if an earlier one fails; the first error is returned.
+  // if an earlier one fails; the first error is returned. An atomic one publishes all arrays, or,
+  // after an error, none. Aborted: a nested atomic batch was discarded, and so is the whole.
   absl::Status Finish();
+
+  // Ends an atomic batch and publishes nothing; the stored arrays are what they were. A nested batch
+  // takes the outermost with it: see Finish. FailedPrecondition when the batch has ended already, or
+  // is not atomic: then it goes on.
+  absl::Status Discard();
 
  private:
   // The state to work on, or FailedPrecondition once this batch has ended.

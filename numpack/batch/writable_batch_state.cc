@@ -45,13 +45,18 @@ absl::Status WritableBatchState::Join() {
   return absl::OkStatus();
 }
 
-absl::Status WritableBatchState::Leave() {
+absl::Status WritableBatchState::Leave(bool discard) {
   absl::MutexLock lock(&mu_);
   NUMPACK_RETURN_IF_ERROR(CheckActive());
+  doomed_ = doomed_ || discard;
   if (--depth_ > 0) return absl::OkStatus();
   absl::Status status = Finish();
   over_ = true;
   absl::Status closed = store_.Close();
+  if (doomed_ && !discard) {
+    return absl::AbortedError(
+        "a nested atomic writable batch was discarded: nothing of the whole was published");
+  }
   return status.ok() ? closed : status;
 }
 
@@ -60,6 +65,12 @@ absl::StatusOr<AnyArray> WritableBatchState::Load(absl::string_view name) {
   NUMPACK_RETURN_IF_ERROR(CheckActive());
   if (const auto it = loaded_.find(name); it != loaded_.end()) return it->second.array;
   NUMPACK_RETURN_IF_ERROR(store_.CheckChangeable());
+  NUMPACK_ASSIGN_OR_RETURN(Loaded loaded, Open(name));
+  return loaded_.emplace(std::string(name), std::move(loaded)).first->second.array;
+}
+
+absl::StatusOr<WritableBatchState::Loaded> WritableBatchState::Open(absl::string_view name) {
+  storage::Store& storage = *store_.storage();
   storage::InPlaceMapping mapping;
   ArrayInfo info;
   do {
@@ -67,15 +78,20 @@ absl::StatusOr<AnyArray> WritableBatchState::Load(absl::string_view name) {
     NUMPACK_ASSIGN_OR_RETURN(info, store_.Info(name));
     // A view needs the rows in one piece.
     if (info.dropped != nullptr) NUMPACK_RETURN_IF_ERROR(store_.Compact(name));
-    absl::StatusOr<storage::InPlaceMapping> begun = store_.storage()->BeginInPlace(name);
+    absl::StatusOr<storage::InPlaceMapping> begun =
+        atomic_ ? storage.BeginCopy(name) : storage.BeginInPlace(name);
     // The handle was good a moment ago: somebody else has the array open.
     if (!begun.ok()) return AsModeError(begun.status());
     mapping = *std::move(begun);
     // Looked at again: another writer may have come between, and changed the shape or dropped rows.
     absl::StatusOr<ArrayInfo> now = InfoOf(name, mapping.bytes);
     if (!now.ok() || now->dropped != nullptr) {
-      const absl::Status ended =
-          store_.storage()->EndInPlace({{std::string(name), mapping.bytes.metadata()}});
+      absl::Status ended;
+      if (atomic_) {
+        storage.DropCopies({std::string(name)});
+      } else {
+        ended = storage.EndInPlace({{std::string(name), mapping.bytes.metadata()}});
+      }
       NUMPACK_RETURN_IF_ERROR(now.status());
       NUMPACK_RETURN_IF_ERROR(ended);
     }
@@ -87,7 +103,7 @@ absl::StatusOr<AnyArray> WritableBatchState::Load(absl::string_view name) {
   NUMPACK_ASSIGN_OR_RETURN(ArrayView view,
                            ArrayView::Contiguous(info.dtype, info.shape, loaded.owner->data()));
   loaded.array = AnyArray(std::move(view), /*writable=*/true, loaded.owner);
-  return loaded_.emplace(std::string(name), std::move(loaded)).first->second.array;
+  return loaded;
 }
 
 absl::Status WritableBatchState::Save(absl::string_view name, const ArrayView& view) {
@@ -110,6 +126,10 @@ absl::Status WritableBatchState::Save(absl::string_view name, const ArrayView& v
 
 std::vector<std::string> WritableBatchState::LoadedNames() const {
   absl::MutexLock lock(&mu_);
+  return LoadedNamesLocked();
+}
+
+std::vector<std::string> WritableBatchState::LoadedNamesLocked() const {
   std::vector<std::string> names;
   for (const auto& [name, loaded] : loaded_) names.push_back(name);
   return names;
@@ -117,6 +137,19 @@ std::vector<std::string> WritableBatchState::LoadedNames() const {
 
 absl::Status WritableBatchState::Finish() {
   if (loaded_.empty()) return absl::OkStatus();
+  // First, so that what is published together, or given a checksum, does not change any more.
+  CutOff();
+  absl::Status status = EndAll();
+  loaded_.clear();
+  return status;
+}
+
+absl::Status WritableBatchState::EndAll() {
+  storage::Store& storage = *store_.storage();
+  if (doomed_) {
+    storage.DropCopies(LoadedNamesLocked());
+    return absl::OkStatus();
+  }
   absl::Status status;
   std::vector<storage::Store::InPlaceEnd> ends;
   for (const auto& [name, loaded] : loaded_) {
@@ -124,14 +157,15 @@ absl::Status WritableBatchState::Finish() {
     if (!metadata.ok()) status.Update(metadata.status());
     ends.push_back({name, metadata.ok() ? *std::move(metadata) : loaded.metadata});
   }
-  // First, so that what the array is at its end stays what it is: it may be given a checksum.
+  status.Update(atomic_ ? storage.EndCopies(ends) : storage.EndInPlace(ends));
+  return status;
+}
+
+void WritableBatchState::CutOff() {
   for (auto& [name, loaded] : loaded_) {
     loaded.array = AnyArray();
     if (loaded.owner.use_count() > 1) loaded.owner->CutOff();
   }
-  status.Update(store_.storage()->EndInPlace(ends));
-  loaded_.clear();
-  return status;
 }
 
 }  // namespace numpack

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "numpack/batch/writable_batch.h"
 #include "numpack/core/array.h"
 #include "numpack/core/array_store.h"
 #include "numpack/core/view.h"
@@ -25,12 +26,15 @@ absl::Status WritableBatchIsOver();
 
 class WritableBatchState {
  public:
-  explicit WritableBatchState(ArrayStore store) : store_(std::move(store)) {}
+  explicit WritableBatchState(ArrayStore store, WritableBatchOptions options = {})
+      : atomic_(options.atomic), store_(std::move(store)) {}
 
   absl::Status Join();
-  // The outermost one finishes.
-  absl::Status Leave();
+  // The outermost one finishes. With `discard`, which needs atomic(), nothing is published, also when
+  // it is a nested one that asks for it.
+  absl::Status Leave(bool discard);
   bool active() const;
+  bool atomic() const { return atomic_; }
 
   absl::StatusOr<AnyArray> Load(absl::string_view name);
   absl::Status Save(absl::string_view name, const ArrayView& view);
@@ -45,12 +49,18 @@ class WritableBatchState {
   };
 
   absl::Status CheckActive() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<Loaded> Open(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status EndAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CutOff() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::vector<std::string> LoadedNamesLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  const bool atomic_;
   mutable absl::Mutex mu_;
   ArrayStore store_ ABSL_GUARDED_BY(mu_);
   int depth_ ABSL_GUARDED_BY(mu_) = 0;
   bool over_ ABSL_GUARDED_BY(mu_) = false;
+  bool doomed_ ABSL_GUARDED_BY(mu_) = false;  // one of the batches was discarded
   absl::btree_map<std::string, Loaded> loaded_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -86,6 +86,8 @@ absl::StatusOr<LazyArray> Transaction::Lazy(absl::string_view name) const {
   return LazyArray(std::move(info), std::move(bytes));
 }
 
+bool Transaction::IsHeld(absl::string_view name) const { return pending_.IsHeld(name); }
+
 absl::StatusOr<ArrayInfo> Transaction::InfoWithRows(absl::string_view name) const {
   NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, Info(name));
   NUMPACK_RETURN_IF_ERROR(Annotate(name, CheckHasRows(info)));

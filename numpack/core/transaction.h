@@ -43,6 +43,9 @@ class Transaction {
   std::vector<std::string> List(absl::Span<const PlacedName> to_come = {}) const;
   absl::StatusOr<ArrayInfo> Info(absl::string_view name) const;
   absl::StatusOr<LazyArray> Lazy(absl::string_view name) const;
+  // Whether somebody, in any process, reads the elements that were there before this transaction,
+  // or has them open in writable mode.
+  bool IsHeld(absl::string_view name) const;
 
   // Stores `view` under `name`, replacing whatever was there. Any non-empty UTF-8 name will do. A
   // new one takes `place`, or the next one when that is 0.

@@ -58,6 +58,24 @@ TEST(FreeSpace, Tail) {
   EXPECT_EQ(free.bytes(), 64u);
 }
 
+TEST(FreeSpace, WhatIsSetAsideIsNotTaken) {
+  FreeSpace free;
+  free.Add({1, 0, 128});
+  free.Add({2, 0, 64});
+  free.SetAside(1);
+  free.SetAside(1);
+  EXPECT_TRUE(free.IsAside(1));
+  free.Add({1, 128, 64});  // it coalesces and counts all the same
+  EXPECT_EQ(free.bytes(), 256u);
+  EXPECT_EQ(free.Take(64, 64)->segment, 2u);
+  EXPECT_FALSE(free.Take(64, 64).has_value());
+  free.Remove({1, 0, 64});
+  free.PutBack();
+  EXPECT_FALSE(free.IsAside(1));
+  EXPECT_EQ(free.Take(128, 64)->offset, 64u);
+  EXPECT_EQ(free.bytes(), 0u);
+}
+
 // Against a map of which 64-byte cells are taken.
 TEST(FreeSpace, RandomRunAgainstAModel) {
   constexpr size_t kCells = 512;

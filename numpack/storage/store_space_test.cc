@@ -1,4 +1,6 @@
 // What a store says of its space.
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -75,6 +77,57 @@ TEST_F(StoreSpaceTest, WhatIsReadStaysPinnedInLimbo) {
   ASSERT_OK(PutBytes(*store_, "b", "b"));  // looks at what waits
   EXPECT_EQ(Stats().limbo_bytes, 0u);
   EXPECT_GE(Stats().free_bytes, kLarge);
+}
+
+// What is being written, what is there, and what the last flush would bring back.
+TEST_F(StoreSpaceTest, SavingALargeArrayInALoopTakesThreeTimesItsSize) {
+  uint64_t most = 0;
+  for (int i = 0; i < 30; ++i) {
+    ASSERT_OK(PutBytes(*store_, "a", std::string(kLarge, static_cast<char>('a' + i % 26))));
+    if (i % 4 == 0) {
+      ASSERT_OK(store_->Flush());
+    }
+    most = std::max(most, Stats().file_bytes);
+  }
+  EXPECT_LE(most, 3 * kLarge + (64 << 10));
+  ASSERT_OK(store_->CloseHandle());
+  EXPECT_LE(FileBytes(), kLarge + (64 << 10));
+}
+
+TEST_F(StoreSpaceTest, FreeNeighboursBecomeOne) {
+  for (const char* name : {"a", "b", "c", "d"})
+    ASSERT_OK(PutBytes(*store_, name, std::string(50'000, 'x')));
+  for (const char* name : {"a", "c", "b"}) ASSERT_OK(RemoveName(*store_, name));
+  ASSERT_OK(store_->Flush());
+  // The segment has room for four of the arrays below behind this. The fifth needs the three gaps.
+  ASSERT_OK(PutBytes(*store_, "rest", std::string(200'000, 'r')));
+  const uint64_t before = Stats().file_bytes;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_OK(PutBytes(*store_, absl::StrCat("fill", i), std::string(140'000, 'f')));
+  }
+  EXPECT_EQ(Stats().file_bytes, before);
+}
+
+TEST_F(StoreSpaceTest, SpareSegmentsAreBounded) {
+  constexpr uint64_t kMost = uint64_t{64} << 20;
+  for (int i = 0; i < 12; ++i)
+    ASSERT_OK(PutBytes(*store_, absl::StrCat("a", i), std::string(8 * kLarge, 'x')));
+  for (int i = 0; i < 12; ++i) ASSERT_OK(RemoveName(*store_, absl::StrCat("a", i)));
+  ASSERT_OK(store_->Flush());
+  EXPECT_GT(Stats().free_bytes, 0u);
+  EXPECT_LE(Stats().free_bytes, kMost);
+  EXPECT_LE(Stats().file_bytes, kMost + (64 << 10));
+}
+
+TEST_F(StoreSpaceTest, CloseGivesTailsAndSparesBack) {
+  ASSERT_OK(PutBytes(*store_, "small", std::string(100, 's')));
+  ASSERT_OK(PutBytes(*store_, "tail", std::string(100'000, 't')));
+  ASSERT_OK(PutBytes(*store_, "large", std::string(kLarge, 'l')));
+  ASSERT_OK(RemoveName(*store_, "tail"));
+  ASSERT_OK(RemoveName(*store_, "large"));
+  EXPECT_GT(FileBytes(), 2 * kLarge);
+  ASSERT_OK(store_->CloseHandle());
+  EXPECT_LE(FileBytes(), (64 << 10) + 4096u);
 }
 
 }  // namespace

@@ -62,6 +62,25 @@ class Finding(NamedTuple):
     remedy: str
 
 
+class VacuumReport(NamedTuple):
+    """What NumPack.vacuum did."""
+
+    #: Sizes of the files with arrays and of the log.
+    before_bytes: int
+    after_bytes: int
+    #: The difference; 0 when others have written more meanwhile.
+    reclaimed_bytes: int
+    #: Arrays that were written without the rows that had been dropped; that were moved; and the
+    #: bytes of both.
+    compacted_arrays: int
+    moved_arrays: int
+    copied_bytes: int
+    #: Names of arrays that were left, because somebody reads them or has them open.
+    held: list[str]
+    #: Superseded bytes that somebody still reads: they come back when he lets go.
+    held_bytes: int
+
+
 class NumPack(_native.Store):
     """Named arrays in a directory.
 
@@ -234,6 +253,19 @@ class NumPack(_native.Store):
         except ArrayNotFoundError as error:
             raise FileNotFoundError(f"no store in {self._filename}") from error
 
+    def vacuum(self) -> VacuumReport:
+        """Give back to the file system what the store does not need, and say what was done.
+
+        Dropped rows are taken out, arrays are moved closer together, what is reserved behind them
+        is cut off, and the log begins anew. Other threads and processes can read and write
+        meanwhile; whatever ends it early, all arrays are what they were. Arrays that somebody reads
+        (a LazyArray, a view) or has open in writable batch mode are left as they are.
+
+        Raises BatchModeError in batch mode, StoreLockedError when another writer does not let go,
+        OSError when there is no space for what it copies.
+        """
+        return VacuumReport(**self._vacuum())
+
     def get_io_stats(self) -> dict[str, Any]:
         """Input and output counters; ``stats_available`` is False: there are none yet."""
         return {"stats_available": False}
@@ -271,12 +303,13 @@ class NumPack(_native.Store):
         """
         return BatchModeContext(self, memory_limit, on_error=on_error, warn_unsaved=warn_unsaved)
 
-    def writable_batch_mode(self) -> WritableBatchMode:
+    def writable_batch_mode(self, *, atomic: bool = False) -> WritableBatchMode:
         """A block in which arrays are loaded as writable memory, mapped from the files themselves.
 
-        See writable_array.WritableBatchMode.
+        atomic: whether all arrays change together at the end of the block, or none; costs a copy of
+        each array that is loaded. See writable_array.WritableBatchMode.
         """
-        return WritableBatchMode(self)
+        return WritableBatchMode(self, atomic=atomic)
 
     def recommend_mode(
         self, array: str | LazyArray | int, shape_change: bool = False

@@ -34,18 +34,26 @@ class WritableBatchMode:
     In-place changes are not atomic: after a crash in the block an array may mix old and new
     elements (NumPack.interrupted names it). Blocks nested on one handle join, and the outermost end
     flushes.
+
+    atomic: all arrays change together at the end of the block, or none. ``load`` then copies the
+    array once, to other blocks of the store's files; until the end all readers see the old
+    elements, and after a crash they are there. A block that raises changes nothing; a nested one
+    that does takes the outermost with it, whose end then raises BatchModeError unless it raises
+    anyway. Within an atomic block others join it; an atomic block within one that is not raises
+    BatchModeError.
     """
 
-    def __init__(self, numpack_instance: NumPack) -> None:
+    def __init__(self, numpack_instance: NumPack, *, atomic: bool = False) -> None:
         self.npk = numpack_instance
+        self.atomic = bool(atomic)
         self._entered: list[WritableArrays] = []
 
     def __enter__(self) -> WritableBatchMode:
-        self._entered.append(self.npk._begin_writable())
+        self._entered.append(self.npk._begin_writable(self.atomic))
         return self
 
-    def __exit__(self, *exception: object) -> bool:
-        self._entered.pop().leave()
+    def __exit__(self, exception_type: object, *exception: object) -> bool:
+        self._entered.pop().leave(failed=exception_type is not None)
         return False
 
     def _arrays(self) -> WritableArrays:
@@ -59,8 +67,8 @@ class WritableBatchMode:
     def load(self, array_name: str) -> np.ndarray:
         """The stored array as writable memory: the same object each time within the block.
 
-        Raises ArrayNotFoundError, OSError when there is no space to reserve, BatchModeError outside
-        the block.
+        Raises ArrayNotFoundError, OSError when there is no space to reserve (or, in an atomic
+        block, for the copy), BatchModeError outside the block.
         """
         return self._arrays().load(array_name)
 

@@ -1,9 +1,9 @@
-"""stats, verify, checksums: what a store's files hold, and whether they are in order."""
+"""stats, verify, checksums, vacuum: what a store's files hold, whether they are in order; packing."""
 
 import pytest
 
 from helpers import files, numbers, same
-from numpack import NumPack
+from numpack import BatchModeError, NumPack
 
 
 def test_stats_are_counts_and_bytes(npk, path):
@@ -136,3 +136,52 @@ def test_without_checksums_contents_are_not_looked_at(path):
     for array in changed_in_every_way(path, checksum=False).values():
         flip_a_bit(path, array)
     assert NumPack(path).verify() == []
+
+
+def test_vacuum_gives_space_back(npk, path):
+    npk.save({f"a{i}": numbers(1000) + i for i in range(300)})
+    npk.save({"rows": numbers(100_000)})
+    npk.drop("rows", list(range(0, 1000, 7)))
+    npk.remove([f"a{i}" for i in range(300) if i % 10 != 0])
+    expected = {name: npk.load(name) for name in npk}
+    report = npk.vacuum()
+    assert report.before_bytes - report.after_bytes == report.reclaimed_bytes > 2_000_000
+    assert report.compacted_arrays == 1
+    assert report.moved_arrays == 30
+    assert report.copied_bytes == 30 * 8000 + expected["rows"].nbytes
+    assert report.held == []
+    assert report.held_bytes == 0
+    assert report.after_bytes == npk.stats()["file_bytes"]
+    assert all(same(npk.load(name), array) for name, array in expected.items())
+    assert list(npk) == list(expected)
+    again = npk.vacuum()
+    assert again.reclaimed_bytes == again.copied_bytes == 0
+    npk.close()
+    assert npk.verify() == []
+    with NumPack(path) as again:
+        assert all(same(again.load(name), array) for name, array in expected.items())
+
+
+def test_vacuum_leaves_what_is_read(npk):
+    npk.save({"rows": numbers(100_000)})
+    npk.drop("rows", [0])
+    view = npk.load("rows", lazy=True)
+    assert npk.vacuum().held == ["rows"]
+    assert view[0] == 1.0
+    del view
+    report = npk.vacuum()
+    assert report.held == []
+    assert report.compacted_arrays == 1
+
+
+def test_vacuum_in_the_wrong_moment(npk):
+    with npk.batch_mode(), pytest.raises(BatchModeError):
+        npk.vacuum()
+    npk.save({"a": numbers(10)})
+    with npk.writable_batch_mode() as wb:
+        wb.load("a")[0] = 5
+        npk.vacuum()
+    assert npk.load("a")[0] == 5
+    npk.close()
+    with pytest.raises(RuntimeError):
+        npk.vacuum()

@@ -358,3 +358,119 @@ view += 1
     assert (result.returncode, result.stderr) == (0, "")
     with NumPack(path) as npk:
         assert npk.load("a").tolist() == [1] * 5
+
+
+# --- atomic=True
+
+
+@pytest.mark.parametrize("rows", SIZES)
+def test_atomic_changes_all_at_the_end(path, rows):
+    with NumPack(path) as npk, NumPack(path) as other:
+        npk.save({"a": numbers(rows), "b": numbers(rows)})
+        lazy = npk.load("a", lazy=True)
+        with npk.writable_batch_mode(atomic=True) as wb:
+            for name in ("a", "b"):
+                view = wb.load(name)
+                assert wb.load(name) is view
+                assert view.flags.writeable
+                view += 1
+                wb.save({name: view})
+            for handle in (npk, other):
+                assert same(handle.load("a"), numbers(rows))
+            with pytest.raises(BatchModeError):
+                npk.save({"a": numbers(2)})
+            npk.save({"c": numbers(2)})
+        for handle in (npk, other):
+            assert same(handle.load("a"), numbers(rows) + 1)
+            assert same(handle.load("b"), numbers(rows) + 1)
+        assert lazy[1] == 1.0
+        assert not view.flags.writeable
+        assert view[1] == 2.0
+        with pytest.raises(ValueError, match="read-only"):
+            view[0] = 5
+    with NumPack(path) as npk:
+        assert same(npk.load("b"), numbers(rows) + 1)
+
+
+def test_atomic_block_that_raises_changes_nothing(npk):
+    npk.save({"a": numbers(10), "b": numbers(200_000)})
+    with pytest.raises(ZeroDivisionError), npk.writable_batch_mode(atomic=True) as wb:
+        wb.load("a")[:] = -1
+        kept = wb.load("b")
+        kept[:] = -1
+        raise ZeroDivisionError
+    assert same(npk.load("a"), numbers(10))
+    assert same(npk.load("b"), numbers(200_000))
+    assert npk.interrupted() == []
+    assert kept[5] == -1
+    npk.append({"a": numbers(1)})  # it is free again
+
+
+def test_atomic_nested_blocks(npk):
+    npk.save({"a": numbers(10)})
+    with npk.writable_batch_mode(atomic=True) as outer:
+        with npk.writable_batch_mode() as inner:
+            assert inner.load("a") is outer.load("a")
+            inner.load("a")[0] = 7
+        assert npk.load("a")[0] == 0
+    assert npk.load("a")[0] == 7
+
+    with pytest.raises(BatchModeError, match="nested"):
+        with npk.writable_batch_mode(atomic=True) as outer:
+            outer.load("a")[1] = 7
+            with pytest.raises(ZeroDivisionError), npk.writable_batch_mode():
+                raise ZeroDivisionError
+    assert npk.load("a")[1] == 1
+
+
+def test_atomic_does_not_mix(npk):
+    npk.save({"a": numbers(10)})
+    with npk.writable_batch_mode() as wb:
+        with pytest.raises(BatchModeError, match="atomic"):
+            npk.writable_batch_mode(atomic=True).__enter__()
+        wb.load("a")[0] = 7
+    with npk.batch_mode(), pytest.raises(BatchModeError):
+        npk.writable_batch_mode(atomic=True).__enter__()
+    with npk.writable_batch_mode(atomic=True), pytest.raises(BatchModeError):
+        npk.batch_mode().__enter__()
+    assert npk.load("a")[0] == 7
+
+
+def test_atomic_empty_and_0d(npk):
+    npk.save({"none": np.zeros((0, 3)), "one": np.array(5.0)})
+    with npk.writable_batch_mode(atomic=True) as wb:
+        assert wb.load("none").shape == (0, 3)
+        wb.load("one")[...] = 6
+    assert npk.load("one") == 6
+    assert npk.load("none").shape == (0, 3)
+
+
+def test_atomic_survives_close_inside(npk, path):
+    npk.save({"a": numbers(10)})
+    with npk.writable_batch_mode(atomic=True) as wb:
+        view = wb.load("a")
+        npk.close()
+        view[0] = 7
+    with NumPack(path) as again:
+        assert again.load("a")[0] == 7
+
+
+def test_atomic_killed_process_changes_nothing(npk, path):
+    npk.save({"a": numbers(10), "b": numbers(200_000)})
+    npk.close()
+    run = run_python(
+        """
+import os, signal, sys
+from numpack import NumPack
+with NumPack(sys.argv[1]) as npk, npk.writable_batch_mode(atomic=True) as wb:
+    wb.load("a")[:] = -1
+    wb.load("b")[:] = -1
+    os.kill(os.getpid(), signal.SIGKILL)
+""",
+        path,
+    )
+    assert run.returncode != 0
+    with NumPack(path) as again:
+        assert same(again.load("a"), numbers(10))
+        assert same(again.load("b"), numbers(200_000))
+        assert again.interrupted() == []

@@ -133,6 +133,7 @@ indexes: as getitem's; rows outside an array are ignored, and so are missing arr
            nb::sig("def clone(self, source_name: str, target_name: str) -> None"),
            "Copy an array under a new name. Raises ArrayNotFoundError, ValueError when the new "
            "name exists.")
+      .def("_vacuum", &Store::Vacuum)
       .def("reset", &Store::Reset, nb::sig("def reset(self) -> None"),
            "Remove all arrays. Foreign files in the directory stay.");
 }
@@ -151,7 +152,7 @@ void BindModes(nb::class_<Store>& store) {
       .def("_dirty_names", &Store::DirtyNames)
       .def("_cached", &Store::Cached, "array_name"_a)
       .def("_forget", &Store::Forget, "array_name"_a)
-      .def("_begin_writable", &Store::BeginWritable);
+      .def("_begin_writable", &Store::BeginWritable, "atomic"_a = false);
 }
 
 }  // namespace

@@ -63,6 +63,9 @@ class Store {
   nanobind::list Interrupted() const;
   nanobind::dict Statistics() const;
 
+  // Gives space back, and says what it did: the fields of VacuumReport.
+  nanobind::dict Vacuum();
+
   // Changing.
   void Save(nanobind::handle arrays);
   void Append(nanobind::handle arrays);
@@ -92,8 +95,9 @@ class Store {
   nanobind::object Cached(nanobind::handle name) const;  // None when not in memory
   void Forget(nanobind::handle name);
 
-  // Writable batch mode: starts one or joins the active one.
-  std::shared_ptr<WritableArrays> BeginWritable();
+  // Writable batch mode: starts one or joins the active one; BatchModeError for an atomic one within
+  // one that is not.
+  std::shared_ptr<WritableArrays> BeginWritable(bool atomic);
 
  private:
   // What an operation is to work on. RuntimeError when closed, or outside `with` on a strict

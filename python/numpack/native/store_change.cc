@@ -9,6 +9,7 @@
 #include "python/numpack/native/changes.h"
 #include "python/numpack/native/gil.h"
 #include "python/numpack/native/ndarray.h"
+#include "python/numpack/native/results.h"
 #include "python/numpack/native/rows.h"
 #include "python/numpack/native/status.h"
 #include "python/numpack/native/store.h"
@@ -90,6 +91,21 @@ void Store::Clone(nb::handle source, nb::handle target) {
 
 void Store::Reset() {
   Check(Enter().Change([](auto& target) { return target.Clear(); }));
+}
+
+nb::dict Store::Vacuum() {
+  const VacuumReport report = ValueOrRaise(Enter().OnStore(
+      [](NumPack& store) -> absl::StatusOr<VacuumReport> { return store.Vacuum(); }));
+  nb::dict result;
+  result["before_bytes"] = report.before_bytes;
+  result["after_bytes"] = report.after_bytes;
+  result["reclaimed_bytes"] = report.reclaimed_bytes();
+  result["compacted_arrays"] = report.compacted_arrays;
+  result["moved_arrays"] = report.moved_arrays;
+  result["copied_bytes"] = report.copied_bytes;
+  result["held"] = TextList(report.held);
+  result["held_bytes"] = report.held_bytes;
+  return result;
 }
 
 }  // namespace numpack::python

@@ -139,14 +139,18 @@ void Store::Forget(nb::handle name) {
   Check(WithoutGil([&] { return batch->Forget(text); }));
 }
 
-std::shared_ptr<WritableArrays> Store::BeginWritable() {
+std::shared_ptr<WritableArrays> Store::BeginWritable(bool atomic) {
   const Session session = Enter();
-  if (writable_ != nullptr && !writable_->over()) {
+  // The library refuses what cannot be joined.
+  if (writable_ != nullptr && !writable_->over() && (writable_->atomic() || !atomic)) {
     writable_->Join();
     return writable_;
   }
-  absl::StatusOr<WritableBatch> begun =
-      session.OnStore([](NumPack& store) { return store.BeginWritable(); });
+  absl::StatusOr<WritableBatch> begun = session.OnStore([atomic](NumPack& store) {
+    WritableBatchOptions options;
+    options.atomic = atomic;
+    return store.BeginWritable(options);
+  });
   auto arrays = std::make_shared<WritableArrays>(ValueOrRaise(std::move(begun)));
   if (writable_ == nullptr || writable_->over()) {
     writable_ = std::move(arrays);
@@ -155,7 +159,7 @@ std::shared_ptr<WritableArrays> Store::BeginWritable() {
   // Another thread was faster. Its block goes on while we leave ours, which gives up the GIL.
   std::shared_ptr<WritableArrays> first = writable_;
   first->Join();
-  arrays->Leave();
+  arrays->Leave(/*failed=*/false);
   return first;
 }
 

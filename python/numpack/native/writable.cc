@@ -29,11 +29,11 @@ absl::Status NotTheView(absl::string_view name) {
 }  // namespace
 
 WritableArrays::WritableArrays(WritableBatch batch)
-    : batch_(std::make_shared<WritableBatch>(std::move(batch))) {}
+    : batch_(std::make_shared<WritableBatch>(std::move(batch))), atomic_(batch_->atomic()) {}
 
 WritableArrays::~WritableArrays() {
   if (over()) return;
-  if (absl::Status status = Finish(); !status.ok()) {
+  if (absl::Status status = End(/*discard=*/atomic_); !status.ok()) {
     try {
       Raise(status);
     } catch (nb::python_error& error) {
@@ -92,7 +92,7 @@ void WritableArrays::Save(nb::handle arrays) {
   }
 }
 
-absl::Status WritableArrays::Finish() {
+absl::Status WritableArrays::End(bool discard) {
   // First of all: this is over for other threads before the GIL is given up, which releasing arrays
   // does too.
   std::shared_ptr<WritableBatch> batch = std::move(batch_);
@@ -100,16 +100,26 @@ absl::Status WritableArrays::Finish() {
   std::swap(arrays, arrays_);
   for (const auto& [name, ndarray] : arrays) MakeReadOnly(ndarray);
   arrays.clear();
-  return WithoutGil([&batch] {
-    absl::Status status = batch->Finish();
+  return WithoutGil([&batch, discard] {
+    absl::Status status = discard ? batch->Discard() : batch->Finish();
     batch.reset();
     return status;
   });
 }
 
-void WritableArrays::Leave() {
-  if (over() || --depth_ > 0) return;
-  Check(Finish());
+void WritableArrays::Leave(bool failed) {
+  if (over()) return;
+  const bool discard = failed && atomic_;
+  if (--depth_ > 0) {
+    doomed_ = doomed_ || discard;
+    return;
+  }
+  Check(End(discard || doomed_));
+  if (doomed_ && !discard) {
+    Raise(PythonError("BatchModeError",
+                      "a nested block of an atomic writable batch failed: nothing of the whole was "
+                      "published"));
+  }
 }
 
 void BindWritable(nb::module_& module) {
@@ -119,7 +129,7 @@ void BindWritable(nb::module_& module) {
       .def_prop_ro("arrays", [](const WritableArrays& self) { return self.arrays(); })
       .def("load", &WritableArrays::Load, "array_name"_a)
       .def("save", &WritableArrays::Save, "arrays"_a)
-      .def("leave", &WritableArrays::Leave);
+      .def("leave", &WritableArrays::Leave, "failed"_a = false);
 }
 
 }  // namespace numpack::python

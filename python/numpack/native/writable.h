@@ -14,12 +14,13 @@ namespace numpack::python {
 class WritableArrays {
  public:
   explicit WritableArrays(WritableBatch batch);
-  // Finishes; an error goes to sys.unraisablehook.
+  // Finishes, or discards an atomic batch; an error goes to sys.unraisablehook.
   ~WritableArrays();
   WritableArrays(const WritableArrays&) = delete;
   WritableArrays& operator=(const WritableArrays&) = delete;
 
   void Join() { ++depth_; }
+  bool atomic() const { return atomic_; }
   bool over() const { return batch_ == nullptr; }
 
   // The same ndarray each time.
@@ -32,14 +33,17 @@ class WritableArrays {
   const nanobind::dict& arrays() const { return arrays_; }
 
   // Leaves one block. At the outermost: makes the arrays read-only, then flushes and cuts them off.
-  void Leave();
+  // An atomic block that has `failed` takes the whole with it: nothing is published.
+  void Leave(bool failed);
 
  private:
-  absl::Status Finish();
+  absl::Status End(bool discard);
   std::shared_ptr<WritableBatch> batch_or_raise() const;
 
   std::shared_ptr<WritableBatch> batch_;  // null after the end
   nanobind::dict arrays_;
+  const bool atomic_;
+  bool doomed_ = false;  // a nested block of an atomic batch has failed
   int depth_ = 1;
 };
 
