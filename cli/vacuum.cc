@@ -54,8 +54,8 @@ int RunVacuum(const Arguments& arguments, const Console& console) {
                                "': somebody reads it, or has it open in writable mode"));
   }
   if (report->held_bytes > 0) {
-    console.Print(absl::StrCat(HumanBytes(report->held_bytes),
-                               " of earlier contents are still being read"));
+    console.Print(
+        absl::StrCat(HumanBytes(report->held_bytes), " of earlier contents are still being read"));
   }
   console.Print(absl::StrCat(path, ": ", HumanBytes(report->reclaimed_bytes()), " given back, ",
                              HumanBytes(report->after_bytes), " left; ", report->compacted_arrays,

@@ -44,7 +44,7 @@ StoreOptions Options() {
 }
 
 bool AllAre(const absl::StatusOr<Array<const double>>& array, size_t count, double value) {
-  if (!array.ok() || array->size() != static_cast<int64_t>(count)) return false;
+  if (!array.ok() || array->size() != count) return false;
   for (const double element : *array) {
     if (element != value) return false;
   }
@@ -103,8 +103,7 @@ TEST(VacuumProcess, AnotherProcessReadsAndWrites) {
   {
     auto store = NumPack::Open(path, Options());
     ASSERT_OK(store.status());
-    for (int i = 0; i < 300; ++i)
-      ASSERT_OK(Save(*store, absl::StrCat("a", i), 500, i));
+    for (int i = 0; i < 300; ++i) ASSERT_OK(Save(*store, absl::StrCat("a", i), 500, i));
     for (const char* name : {"grown", "spare"}) {
       ASSERT_OK(Save(*store, name, kLarge, 1));
       ASSERT_OK(Append(*store, name, 1, 1));  // reserves half as much again

@@ -34,7 +34,7 @@ float CommonValue(const ArrayStore& store) {
   for (size_t i = 0; i < std::size(kSizes); ++i) {
     const auto array = store.Load<float>(absl::StrCat("a", i));
     EXPECT_OK(array.status());
-    EXPECT_EQ(array->size(), static_cast<int64_t>(kSizes[i]));
+    EXPECT_EQ(array->size(), kSizes[i]);
     for (const float value : *array) {
       if (common == 0) common = value;
       if (value != common) return -1;
@@ -49,8 +49,8 @@ class AtomicTest : public testing::Test {
 
   void Start() {
     store_ = nullptr;
-    backend_ = std::make_shared<FaultInjectingBackend>(
-        storage::WithBootId(NewMemoryBackend(), "boot"));
+    backend_ =
+        std::make_shared<FaultInjectingBackend>(storage::WithBootId(NewMemoryBackend(), "boot"));
     store_ = std::make_unique<ArrayStore>(*ArrayStore::Open(backend_));
     for (size_t i = 0; i < std::size(kSizes); ++i) {
       const std::vector<float> values(kSizes[i], 1.0f);
@@ -210,7 +210,7 @@ TEST_F(AtomicTest, DroppedRowsStayDropped) {
   WritableBatch batch = Begin();
   auto array = batch.Load<float>("a2");
   ASSERT_OK(array.status());
-  ASSERT_EQ(array->size(), static_cast<int64_t>(kSizes[2]) - 2);
+  ASSERT_EQ(array->size(), kSizes[2] - 2);
   (*array)[0] = 7;
   ASSERT_OK(batch.Finish());
   EXPECT_EQ((*store_->Load<float>("a2"))[0], 7);
@@ -243,8 +243,7 @@ TEST_F(AtomicTest, AnInterruptedArrayIsSoUntilTheEnd) {
   for (const bool discard : {true, false}) {
     WritableBatchOptions options;
     options.atomic = true;
-    WritableBatch batch =
-        Join(std::make_shared<WritableBatchState>(*store->Duplicate(), options));
+    WritableBatch batch = Join(std::make_shared<WritableBatchState>(*store->Duplicate(), options));
     ASSERT_OK(batch.Load("a0").status());
     EXPECT_EQ(store->Interrupted(), std::vector<std::string>{"a0"});
     ASSERT_OK(discard ? batch.Discard() : batch.Finish());

@@ -7,10 +7,11 @@
 // In-place changes are not atomic: after a crash in the middle an array may be a mixture of old and
 // new elements. The store itself stays sound, and ArrayStore::Interrupted names the arrays
 // concerned. With WritableBatchOptions::atomic there is no such middle: Load copies the array once,
-// to other blocks of the store's files, and Finish makes all copies the stored arrays, in one commit.
-// Until then readers see the old elements, and after a crash they are there. Blocks are reserved before an array is handed out, so a full disk is an error of Load,
-// not a signal later. Until Finish, other changes to the arrays handed out are FailedPrecondition;
-// other arrays are free.
+// to other blocks of the store's files, and Finish makes all copies the stored arrays, in one
+// commit. Until then readers see the old elements, and after a crash they are there. Blocks are
+// reserved before an array is handed out, so a full disk is an error of Load, not a signal later.
+// Until Finish, other changes to the arrays handed out are FailedPrecondition; other arrays are
+// free.
 //
 // An array kept after the end stays valid memory: its pages are cut off from the file where the
 // system can do that, so stores through it stay in the process.
@@ -33,8 +34,8 @@
 namespace numpack {
 
 struct WritableBatchOptions {
-  // Whether all arrays change together at the end, or none. Takes room on the disk for a second copy
-  // of what is loaded. Default: no, changes are made where the arrays lie.
+  // Whether all arrays change together at the end, or none. Takes room on the disk for a second
+  // copy of what is loaded. Default: no, changes are made where the arrays lie.
   bool atomic = false;
 };
 
@@ -74,9 +75,9 @@ class WritableBatch {
   // after an error, none. Aborted: a nested atomic batch was discarded, and so is the whole.
   absl::Status Finish();
 
-  // Ends an atomic batch and publishes nothing; the stored arrays are what they were. A nested batch
-  // takes the outermost with it: see Finish. FailedPrecondition when the batch has ended already, or
-  // is not atomic: then it goes on.
+  // Ends an atomic batch and publishes nothing; the stored arrays are what they were. A nested
+  // batch takes the outermost with it: see Finish. FailedPrecondition when the batch has ended
+  // already, or is not atomic: then it goes on.
   absl::Status Discard();
 
  private:

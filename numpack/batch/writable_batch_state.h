@@ -30,8 +30,8 @@ class WritableBatchState {
       : atomic_(options.atomic), store_(std::move(store)) {}
 
   absl::Status Join();
-  // The outermost one finishes. With `discard`, which needs atomic(), nothing is published, also when
-  // it is a nested one that asks for it.
+  // The outermost one finishes. With `discard`, which needs atomic(), nothing is published, also
+  // when it is a nested one that asks for it.
   absl::Status Leave(bool discard);
   bool active() const;
   bool atomic() const { return atomic_; }

@@ -2,6 +2,7 @@
 // storage/store_vacuum_test.cc.
 #include "numpack/core/vacuum.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <numeric>
@@ -44,7 +45,7 @@ class VacuumTest : public testing::Test {
   void ExpectWhatIsLeft() {
     const auto array = store_->Load<double>("a");
     ASSERT_OK(array.status());
-    ASSERT_EQ(array->size(), kRows - 1000);
+    ASSERT_EQ(array->size(), static_cast<size_t>(kRows - 1000));
     EXPECT_EQ((*array)[0], 1);
     EXPECT_EQ((*array)[1], 2);
     EXPECT_EQ((*array)[2], 4);
@@ -55,7 +56,7 @@ class VacuumTest : public testing::Test {
 };
 
 TEST_F(VacuumTest, TakesDroppedRowsOut) {
-  EXPECT_GT(store_->Stats()->live_bytes, 8 * (kRows - 1000));
+  EXPECT_GT(store_->Stats()->live_bytes, 8u * (kRows - 1000));
   std::vector<uint64_t> done;
   VacuumOptions options;
   options.progress = [&](uint64_t bytes, uint64_t) { done.push_back(bytes); };

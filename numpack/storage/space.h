@@ -81,7 +81,8 @@ class Space {
   // Says how much an extent with a segment of its own reserves. Before the file is cut to that, no
   // state that could come back may name more.
   void SetOwnCapacity(Extent& extent, uint64_t capacity);
-  // Cuts such a segment to `size`, at least the capacity; false when somebody has more of it mapped.
+  // Cuts such a segment to `size`, at least the capacity; false when somebody has more of it
+  // mapped.
   absl::StatusOr<bool> CutOwn(const Extent& extent, uint64_t size);
 
   // What has to be synced for all that was written so far to be durable: see SyncAll.

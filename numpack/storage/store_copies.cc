@@ -54,10 +54,21 @@ absl::Status Store::EndCopies(absl::Span<const InPlaceEnd> ends) {
       puts.push_back({end.name, std::move(entry)});
     }
   }
+  absl::Status status = SumCopies(puts);
   // Without the turn, as nobody else changes these arrays: a batch of this process may have it.
-  absl::Status status = Commit({}, puts);
+  if (status.ok()) status = Commit({}, puts);
   DropCopies(names);
   return status.ok() ? Flush() : status;
+}
+
+// Gives those that carry checksums new ones.
+absl::Status Store::SumCopies(std::vector<Catalogue::Put>& puts) {
+  for (Catalogue::Put& put : puts) {
+    auto entry = std::make_shared<Entry>(*put.entry);
+    NUMPACK_ASSIGN_OR_RETURN(entry->checksum, ReadChecksum(*entry));
+    put.entry = std::move(entry);
+  }
+  return absl::OkStatus();
 }
 
 void Store::DropCopies(absl::Span<const std::string> names) {

@@ -161,8 +161,8 @@ class Vacuumer {
     return absl::OkStatus();
   }
 
-  // What is to move, by rounds: the sparsest segments first, and within a round first what has pages
-  // of its own, so that rounding leaves no gaps.
+  // What is to move, by rounds: the sparsest segments first, and within a round first what has
+  // pages of its own, so that rounding leaves no gaps.
   absl::Status Plan() {
     struct Use {
       bool own = false;

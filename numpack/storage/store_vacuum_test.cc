@@ -190,7 +190,8 @@ TEST_F(StoreVacuumTest, SmallArraysInSegmentsOfTheirOwnArePacked) {
   EXPECT_EQ(store_->StatsWithFiles()->segments, 2u);
   EXPECT_EQ(Vacuum().moved_arrays, 1u);
   EXPECT_EQ(store_->StatsWithFiles()->segments, 1u);
-  EXPECT_EQ(GetBytes(*store_, "a").value_or(""), std::string(150'000, 'a') + std::string(5000, 'm'));
+  EXPECT_EQ(GetBytes(*store_, "a").value_or(""),
+            std::string(150'000, 'a') + std::string(5000, 'm'));
   ExpectPacked(*store_, *backend_);
 }
 
@@ -306,8 +307,8 @@ TEST_P(StoreVacuumFaultTest, NothingIsLost) {
     std::shared_ptr<Store> store = *std::move(opened);
     for (int i = 0; i < 60; ++i)
       ASSERT_OK(PutBytes(*store, absl::StrCat("a", i), BytesOf(i, i == 30 ? 100'000 : 5000)));
-    ASSERT_OK(PutBytes(*store, "l", std::string(kLarge, 'l')));
-    ASSERT_OK(AppendBytes(*store, "l", "more"));
+    ASSERT_OK(PutBytes(*store, "l", std::string(300'000, 'l')));
+    ASSERT_OK(AppendBytes(*store, "l", std::string(5000, 'm')));
     ASSERT_OK(store->Flush());
     for (int i = 0; i < 60; ++i) {
       if (i % 10 == 0) continue;

@@ -190,6 +190,10 @@ absl::Status Actor::Change() {
     const absl::Status status = store_->Flush();
     return status.ok() ? status : Annotate(status, "flushing");
   }
+  if (choice < 5) {
+    const absl::Status status = store_->Vacuum().status();
+    return status.ok() ? status : Annotate(status, "packing");
+  }
   if (choice < 8) return RollBack();
   if (choice < 14) return SaveGroup();
   if (choice < 20) return SaveGroupByBatch();

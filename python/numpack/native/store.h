@@ -95,8 +95,8 @@ class Store {
   nanobind::object Cached(nanobind::handle name) const;  // None when not in memory
   void Forget(nanobind::handle name);
 
-  // Writable batch mode: starts one or joins the active one; BatchModeError for an atomic one within
-  // one that is not.
+  // Writable batch mode: starts one or joins the active one; BatchModeError for an atomic one
+  // within one that is not.
   std::shared_ptr<WritableArrays> BeginWritable(bool atomic);
 
  private:
