@@ -267,8 +267,8 @@ class Store : public std::enable_shared_from_this<Store> {
   absl::Status Append(absl::Span<const CommitLog::Item> items,
                       absl::FunctionRef<void(Catalogue&)> apply)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) ABSL_LOCKS_EXCLUDED(mu_);
-  // The checksum that the array's bytes have now; nothing when it carries none.
   static absl::Status SumCopies(std::vector<Catalogue::Put>& puts);
+  // The checksum that the array's bytes have now; nothing when it carries none.
   static absl::StatusOr<std::optional<uint32_t>> ReadChecksum(const Entry& entry);
   absl::Status UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items, InPlace state);
 
