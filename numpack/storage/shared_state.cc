@@ -49,7 +49,6 @@ absl::Status SharedState::Enter(absl::Duration wait) {
     }
   }
   entered_ = status.ok();
-  if (status.ok() && shared_) NUMPACK_RETURN_IF_ERROR(CountOpening());
   if (!absl::IsUnavailable(status)) return status;
   return absl::UnavailableError(absl::StrCat(backend_->Describe(),
                                              " is in use by another process, and stayed so for ",
@@ -107,7 +106,11 @@ absl::Status SharedState::RemoveFiles() {
   return absl::OkStatus();
 }
 
-absl::Status SharedState::Ready() { return lock_file_->Unlock(kSetupByte, 1); }
+absl::Status SharedState::Ready() {
+  // Not before: an opening that fails leaves everything as it was.
+  if (shared_) NUMPACK_RETURN_IF_ERROR(CountOpening());
+  return lock_file_->Unlock(kSetupByte, 1);
+}
 
 SharedState::~SharedState() {
   if (lock_file_ == nullptr || !entered_) return;

@@ -73,11 +73,14 @@ class SharedState {
   // overwritten. Needs the writer's lock (or to be the first), and that what gives the bytes up is
   // published: such a reader locks, THEN reads the published state.
   bool IsWatched();
+  // Whether IsWatched takes system calls.
+  bool asks_system() const { return shared_; }
 
   // --- For everybody else
 
   // Whether nobody else had the store open: then the state is to be recovered and published.
   bool first() const { return first_; }
+  // Lets others in, who were kept out since Join.
   absl::Status Ready();
 
   // The published state: the generation of its last record, and in which log that ends where. The
@@ -111,6 +114,8 @@ class SharedState {
     bool IsPinned(uint64_t extent);
     // The same for an extent that no published state ever named: who cannot count cannot read it.
     bool IsCounted(uint64_t extent);
+    // Whether the question that takes system calls has been asked.
+    bool has_asked() const { return watched_.has_value(); }
 
    private:
     SharedState& shared_;

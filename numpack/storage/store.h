@@ -341,6 +341,8 @@ class Store : public std::enable_shared_from_this<Store> {
   uint64_t covered_ ABSL_GUARDED_BY(write_mu_) = 0;
   // Extents that no record ever named, and that were given back while somebody read them.
   std::vector<std::shared_ptr<Extent>> unlogged_ ABSL_GUARDED_BY(write_mu_);
+  // Extents in limbo_ that nobody has asked for since they were given up: see ReleaseLocked.
+  size_t unasked_ ABSL_GUARDED_BY(write_mu_) = 0;
   // A record was appended whose bytes are not written: the next writer looks.
   bool end_unclear_ ABSL_GUARDED_BY(write_mu_) = false;
   std::atomic<bool> wrote_{false};  // something that no flush of this process has covered

@@ -11,6 +11,15 @@
 #include "numpack/storage/transaction.h"
 
 namespace numpack::storage {
+namespace {
+
+// Asking whether somebody watches takes two system calls, a quarter of a small commit. So small
+// extents that are given up wait until they are this many, and are asked for together.
+constexpr size_t kMostUnasked = 16;
+constexpr uint64_t kSmallBytes = uint64_t{32} << 10;
+
+}  // namespace
+
 absl::Status Store::TakeTurn() {
   const auto is_free = [](bool* taken) { return !*taken; };
   if (!turn_mu_.LockWhenWithTimeout(absl::Condition(+is_free, &turn_taken_), lock_wait_)) {
@@ -46,7 +55,10 @@ absl::StatusOr<std::shared_ptr<Extent>> Store::Allocate(uint64_t bytes, bool own
   // Pins are given back without a word to the writer, so some of what waits is looked at each time.
   constexpr size_t kLookedAt = 64;
   absl::MutexLock lock(&write_mu_);
-  FreeCollected(kLookedAt);
+  if (unasked_ == 0 || unasked_ >= kMostUnasked || bytes >= kSmallBytes) FreeCollected(kLookedAt);
+  auto extent = space_->Allocate(bytes, own_pages);
+  if (!absl::IsResourceExhausted(extent.status()) || limbo_.waiting().empty()) return extent;
+  FreeCollected(limbo_.waiting().size());
   return space_->Allocate(bytes, own_pages);
 }
 
@@ -66,6 +78,12 @@ void Store::ReleaseLocked(const std::shared_ptr<Extent>& extent) {
 }
 
 void Store::ReleaseLocked(const std::shared_ptr<Extent>& extent, SharedState::PinScan& scan) {
+  if (extent->named_at != 0 && extent->capacity < kSmallBytes && unasked_ < kMostUnasked &&
+      shared_->asks_system() && !scan.has_asked()) {
+    limbo_.Keep(extent);
+    ++unasked_;
+    return;
+  }
   const auto pinned = [&](const Extent& e) {
     return e.named_at == 0 ? scan.IsCounted(e.number) : scan.IsPinned(e.number);
   };
@@ -77,6 +95,7 @@ void Store::ReleaseLocked(const std::shared_ptr<Extent>& extent, SharedState::Pi
 }
 
 void Store::FreeCollected(size_t limit) {
+  unasked_ = 0;
   if (limbo_.waiting().empty()) return;
   SharedState::PinScan scan(*shared_);
   const auto pinned = [&](const Extent& e) { return scan.IsPinned(e.number); };
