@@ -105,8 +105,8 @@ absl::Status BatchState::Leave(bool commit) {
         "published");
   }
   over_ = true;
+  ForgetAll();  // first: what it pins cannot be given back
   transaction_.reset();
-  ForgetAll();
   absl::Status closed = store_.Close();
   return status.ok() ? closed : status;
 }
@@ -387,8 +387,8 @@ absl::Status BatchState::Flush() {
 
 void BatchState::Rollback() {
   absl::MutexLock lock(&mu_);
-  transaction_.reset();
   ForgetAll();
+  transaction_.reset();
 }
 
 void BatchState::ForgetAll() {

@@ -304,6 +304,15 @@ absl::StatusOr<bool> Space::Grow(Extent& extent, uint64_t bytes) {
   return true;
 }
 
+void Space::ShrinkBack(Extent& extent, uint64_t capacity) {
+  if (!segments_.contains(extent.segment_number) || capacity >= extent.capacity) return;
+  shared_.NoteSegmentChange();
+  const absl::StatusOr<bool> shrunk = extent.segment->Shrink(capacity);
+  if (!shrunk.ok() || !*shrunk) return;  // somebody has the file mapped that far
+  own_bytes_ -= std::min(own_bytes_, extent.capacity - capacity);
+  extent.capacity = capacity;
+}
+
 void Space::Free(const Extent& extent) {
   free_numbers_.insert(extent.number);
   const auto held = segments_.find(extent.segment_number);

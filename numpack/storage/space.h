@@ -63,6 +63,8 @@ class Space {
   // Makes an extent's capacity at least `bytes` where it lies; false when there is no room for
   // that.
   absl::StatusOr<bool> Grow(Extent& extent, uint64_t bytes);
+  // Undoes that: back to a capacity that it had. Where the file cannot be cut, it keeps the space.
+  void ShrinkBack(Extent& extent, uint64_t capacity);
 
   // Takes an extent back that nobody uses or can bring back.
   void Free(const Extent& extent);

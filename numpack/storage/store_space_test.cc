@@ -1,18 +1,22 @@
 // What a store says of its space.
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "gtest/gtest.h"
 #include "numpack/backends/memory/memory_backend.h"
 #include "numpack/storage/options.h"
 #include "numpack/storage/pinned_bytes.h"
 #include "numpack/storage/store.h"
 #include "numpack/storage/store_test_util.h"
+#include "numpack/storage/transaction.h"
 
 namespace numpack::storage {
 namespace {
@@ -59,6 +63,44 @@ TEST_F(StoreSpaceTest, StatsSayWhereTheBytesAre) {
   EXPECT_EQ(stats.file_bytes, FileBytes());
   EXPECT_GT(stats.log_bytes, 0u);
   EXPECT_LT(stats.log_bytes, stats.file_bytes);
+}
+
+// Appending grows the array's own file, before anything is published.
+TEST_F(StoreSpaceTest, AnAppendThatIsNotPublishedGivesItsSpaceBack) {
+  const std::string bytes(kLarge, '1');
+  ASSERT_OK(PutBytes(*store_, "a", bytes));
+  const StoreStats before = Stats();
+  const absl::Span<const std::byte> more(reinterpret_cast<const std::byte*>(bytes.data()), kLarge);
+  for (const bool held : {false, true}) {
+    std::optional<PinnedBytes> pending;
+    {
+      auto transaction = store_->Begin();
+      ASSERT_OK(transaction.status());
+      for (int i = 0; i < 3; ++i) {
+        auto extent = transaction->Extend("a", {more});
+        ASSERT_OK(extent.status());
+        ASSERT_OK(transaction->Put("a", *std::move(extent), "metadata"));
+      }
+      EXPECT_GE(Stats().file_bytes, before.file_bytes + 3 * kLarge);
+      if (held) {
+        auto found = transaction->Find("a");
+        ASSERT_OK(found.status());
+        pending = *std::move(found);
+      }
+    }
+    EXPECT_EQ(*GetBytes(*store_, "a"), bytes);
+    if (held) {
+      const auto view = pending->View();
+      ASSERT_OK(view.status());
+      EXPECT_EQ(view->bytes.size(), 4 * kLarge);
+      EXPECT_EQ(view->bytes.back(), std::byte{'1'}) << "what is held stays";
+    } else {
+      EXPECT_EQ(Stats().slack_bytes, before.slack_bytes);
+      EXPECT_EQ(Stats().file_bytes, before.file_bytes);
+    }
+  }
+  ASSERT_OK(AppendBytes(*store_, "a", "2"));
+  EXPECT_EQ(*GetBytes(*store_, "a"), bytes + "2");
 }
 
 TEST_F(StoreSpaceTest, WhatIsReadStaysPinnedInLimbo) {

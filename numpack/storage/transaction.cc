@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "numpack/base/checked_math.h"
@@ -129,8 +130,19 @@ void Transaction::End() {
       store_->Release(entry->extent);
   }
   pending_.clear();
+  GiveBackGrowth();
   store_->EndTurn();
   store_.reset();
+}
+
+// An extent that somebody here has pinned keeps what it got: perhaps they read the pending bytes.
+// Other processes cannot have seen those.
+void Transaction::GiveBackGrowth() {
+  absl::MutexLock lock(&store_->write_mu_);
+  for (const Grown& grown : std::exchange(grown_, {})) {
+    if (store_->shared_->pins()->IsPinned(grown.extent->number)) continue;
+    store_->space_->ShrinkBack(*grown.extent, grown.capacity);
+  }
 }
 
 EntryPtr Transaction::FindEntry(absl::string_view name) const {
@@ -201,7 +213,11 @@ absl::StatusOr<PendingExtent> Transaction::Extend(absl::string_view name, Pieces
   if (!after.has_value())
     return absl::ResourceExhaustedError(absl::StrCat("array '", name, "' is too large"));
   if (entry->extent != nullptr) {
+    const uint64_t capacity = entry->extent->capacity;
     NUMPACK_ASSIGN_OR_RETURN(const bool fits, store_->Grow(*entry->extent, *after));
+    if (entry->extent->named_at != 0 && entry->extent->capacity > capacity) {
+      grown_.push_back({entry->extent, capacity});
+    }
     if (fits) {
       PendingExtent result(store_.get(), entry->extent, *after, /*owned=*/false);
       result.TakeOver(*entry);
@@ -325,6 +341,8 @@ absl::Status Transaction::Publish() {
   std::sort(puts.begin(), puts.end(), [](const Catalogue::Put& a, const Catalogue::Put& b) {
     return a.entry->ordinal < b.entry->ordinal;
   });
+  // Also when it fails: a record that did not arrive as a whole may yet turn out to be there.
+  grown_.clear();
   NUMPACK_RETURN_IF_ERROR(store_->Commit(removes, puts));
   pending_.clear();
   return absl::OkStatus();

@@ -138,11 +138,18 @@ class Transaction {
   // else of the entry changes.
   absl::Status Relocate(absl::string_view name);
   void SetPending(absl::string_view name, EntryPtr entry);
+  void GiveBackGrowth();
   void End();
 
   std::shared_ptr<Store> store_;  // null once over
   // What differs from the store: null means removed.
   absl::flat_hash_map<std::string, EntryPtr> pending_;
+  // Published extents that were grown since the last Publish, and what they had before.
+  struct Grown {
+    std::shared_ptr<Extent> extent;
+    uint64_t capacity;
+  };
+  std::vector<Grown> grown_;
 };
 
 }  // namespace numpack::storage

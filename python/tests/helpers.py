@@ -1,5 +1,6 @@
 """What several test files use."""
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,19 @@ def same(left, right):
 def files(path: Path) -> dict:
     """Every file below `path` with its bytes."""
     return {p.relative_to(path): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
+
+
+def commit_records(path: Path) -> int:
+    """Commit records in the log of the store at `path`, which has one log: docs/format.md."""
+    (log,) = [p.read_bytes() for p in path.glob("log.*")]
+    commits = at = 0
+    while at + 8 <= len(log):
+        length, kind = struct.unpack_from("<II", log, at)
+        if length == 0:  # behind the last record
+            break
+        commits += kind == 2
+        at += length
+    return commits
 
 
 def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess:

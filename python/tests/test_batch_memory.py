@@ -1,15 +1,16 @@
-"""What a batch with a memory limit takes, in processes of its own."""
+"""What a batch with a memory limit takes, in processes of its own: 100 arrays of 8 MB, 100 MB."""
 
 import pathlib
 
 import pytest
 
-from helpers import numbers, run_python
+from helpers import commit_records, numbers, run_python
 from numpack import NumPack
 
-ARRAYS = 60
-ELEMENTS = 500_000  # 4 MB
-LIMIT = 40  # MB
+ARRAYS = 100
+ELEMENTS = 1_000_000
+ARRAY = 8  # MB
+LIMIT = 100
 
 if "RssAnon:" not in (
     pathlib.Path("/proc/self/status").read_text() if pathlib.Path("/proc").is_dir() else ""
@@ -82,15 +83,17 @@ def check_doubled(path):
 
 
 def test_the_limit_bounds_what_the_process_takes(full):
+    assert commit_records(full) == ARRAYS
     result, peak, spills = run(full, LIMIT, 0)
     assert result == "done"
-    assert spills >= ARRAYS - 10
-    assert LIMIT / 2 < peak <= LIMIT + 4
+    assert commit_records(full) == ARRAYS + 1
+    assert spills >= ARRAYS - LIMIT // ARRAY
+    assert LIMIT / 2 < peak <= LIMIT + ARRAY
     check_doubled(full)
 
 
 def test_under_a_ceiling_that_an_unlimited_batch_hits(full):
-    ceiling = LIMIT + 4 + 40
+    ceiling = LIMIT + ARRAY + 40
     assert run(full, 0, ceiling)[0] == "no memory", "or this test shows nothing"
     assert run(full, LIMIT, ceiling)[0] == "done"
     check_doubled(full)
@@ -102,8 +105,8 @@ def test_held_arrays_are_reported(full):
         for i, array in enumerate(held):
             array *= 2
             npk.save({f"a{i}": array})
-        assert batch.stats.cached_bytes == 80_000_000
-        assert batch.stats.pinned_bytes >= 40_000_000
+        assert batch.stats.cached_bytes == 160_000_000
+        assert batch.stats.pinned_bytes >= 60_000_000
         assert all(npk.load(f"a{i}") is array for i, array in enumerate(held))
         del held, array
         for i in range(20, ARRAYS):

@@ -610,6 +610,47 @@ def test_on_error_discard(npk):
             npk.batch_mode(on_error=other)
 
 
+@pytest.mark.parametrize("limit", [None, 0.05])
+@pytest.mark.parametrize("way", ["rollback", "discard"])
+def test_what_is_not_published_leaves_no_trace(path, way, limit):
+    def arrays(npk):  # in their order
+        return [(name, npk.load(name).tobytes()) for name in npk]
+
+    def segments():
+        return {p.name: p.stat().st_size for p in path.glob("segment.*")}
+
+    with NumPack(path) as npk:
+        npk.save({"z": numbers(1000, 10), "a": numbers(3), "m": numbers(50_000)})
+        npk.drop("z", [5, 7])
+    files_before = segments()
+    with NumPack(path) as npk:
+        before = arrays(npk), npk.get_metadata(), npk.stats()
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                with npk.batch_mode(memory_limit=limit, on_error="discard") as batch:
+                    npk.save({"new": numbers(9000), "a": numbers(90_000), "b": numbers(1)})
+                    npk.append({"m": numbers(60_000), "z": numbers(3, 10)})
+                    npk.replace({"z": numbers(1, 10)}, [0])
+                    npk.drop("m", slice(0, 100))
+                    npk.clone("z", "copy")
+                    npk.remove("z")
+                    npk.save({"z": numbers(2)})
+                    assert npk.get_member_list() == ["a", "m", "new", "b", "copy", "z"]
+                    if way == "rollback":
+                        batch.rollback()
+                    else:
+                        1 / 0  # noqa: B018
+                raise ZeroDivisionError
+            now = npk.stats()
+            # What the files were grown by is free, for who comes next, until the store is closed.
+            grown = {"free_bytes", "file_bytes", "segments"}
+            assert {k: v for k, v in now.items() if k not in grown} == {
+                k: v for k, v in before[2].items() if k not in grown
+            }
+            assert (arrays(npk), npk.get_metadata()) == before[:2]
+    assert segments() == files_before
+
+
 def test_a_nested_discard_takes_the_outermost_with_it(npk):
     npk.save({"a": numbers(3)})
     with pytest.raises(BatchModeError, match="nothing of the batch was published"):
