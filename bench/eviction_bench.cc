@@ -109,6 +109,35 @@ EVICTION_BENCHMARK(loop, Loop);
 EVICTION_BENCHMARK(zipf, Zipf);
 EVICTION_BENCHMARK(phases, Phases);
 
+// The cost of one access with room for range(0) arrays among twice as many, at random: half of them
+// are found, and marked anew; for the others something has to go. It must not grow with the number,
+// but for the processor's caches.
+void BM_Access(benchmark::State& state, const EvictionPolicyFactory& order) {
+  const auto entries = static_cast<uint64_t>(state.range(0));
+  std::vector<std::string> names;
+  for (uint64_t i = 0; i < 2 * entries; ++i) names.push_back(absl::StrCat("array_", i));
+  CachePolicy cache(entries, order);
+  for (uint64_t i = 0; i < entries; ++i) {
+    benchmark::DoNotOptimize(cache.Insert(names[i], 1, i % 2 == 0));
+  }
+  std::minstd_rand random(1);
+  for (auto unused : state) {
+    const uint64_t number = random();
+    const std::string& name = names[number % names.size()];
+    const bool dirty = number / names.size() % 2 == 0;
+    if (cache.Touch(name)) {
+      benchmark::DoNotOptimize(dirty ? cache.MarkDirty(name) : cache.MarkClean(name));
+    } else {
+      MakeRoom(cache, 1);
+      benchmark::DoNotOptimize(cache.Insert(name, 1, dirty));
+    }
+  }
+  if (cache.stats().entries != entries) state.SkipWithError("the cache is not full");
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK_CAPTURE(BM_Access, lru, NewLru)->RangeMultiplier(10)->Range(1000, 1'000'000);
+BENCHMARK_CAPTURE(BM_Access, s3_fifo, NewS3Fifo)->RangeMultiplier(10)->Range(1000, 1'000'000);
+
 }  // namespace
 }  // namespace numpack
 
