@@ -56,6 +56,7 @@ TEST_P(BackendConformanceTest, RenameReplacesNothing) {
   Create("a", "first");
   Create("b", "second");
   EXPECT_EQ(CodeOf(backend().Rename("a", "b")), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(CodeOf(backend().Rename("a", "a")), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(CodeOf(backend().Rename("gone", "c")), absl::StatusCode::kNotFound);
   EXPECT_EQ(SortedNames(backend()), (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(ReadAll(*OpenFile("a")), "first");

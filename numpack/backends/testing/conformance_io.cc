@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "gtest/gtest.h"
 #include "numpack/backends/backend.h"
@@ -173,6 +175,41 @@ TEST_P(BackendConformanceTest, SyncSucceedsAlsoOnAnEmptyFile) {
   Write(*file, 0, "x");
   EXPECT_TRUE(file->Sync().ok());
   EXPECT_EQ(ReadAll(*file), "x");
+}
+
+TEST_P(BackendConformanceTest, SyncThroughAReadOnlyOpen) {
+  const std::unique_ptr<File> writer = Create("a", "text");
+  EXPECT_TRUE(OpenFile("a", OpenMode::kReadOnly)->Sync().ok());
+  EXPECT_EQ(ReadAll(*writer), "text");
+}
+
+TEST_P(BackendConformanceTest, ErrorsNameTheFile) {
+  Create("segment.7", "text");
+  const std::unique_ptr<File> file = OpenFile("segment.7", OpenMode::kReadOnly);
+  EXPECT_EQ(file->description(), backend().Describe() + "/segment.7");
+  std::vector<std::byte> to(5);
+  for (const absl::Status& status :
+       {file->ReadAt(0, absl::MakeSpan(to)), file->WriteAt(0, Bytes("x")), file->Reserve(10),
+        file->Truncate(0), file->Lock(0, 0, LockKind::kShared, absl::ZeroDuration()),
+        file->Lock(0, 1, LockKind::kExclusive, absl::ZeroDuration()),
+        backend().Open("segment.8", OpenMode::kReadOnly).status(),
+        backend().Open("segment.7", OpenMode::kCreateNew).status(),
+        backend().Remove("segment.9")}) {
+    EXPECT_FALSE(status.ok());
+    EXPECT_TRUE(absl::StrContains(status.message(), backend().Describe() + "/segment.")) << status;
+  }
+}
+
+TEST_P(BackendConformanceTest, LargePiecesAmongSmallOnes) {
+  const std::string large = Pattern(200'001);
+  const std::vector<absl::Span<const std::byte>> pieces = {
+      Bytes(large).subspan(0, 1),          Bytes(large).subspan(1, 99'999),
+      Bytes(large).subspan(100'000, 0),    Bytes(large).subspan(100'000, 16'384),
+      Bytes(large).subspan(116'384, 1),    Bytes(large).subspan(116'385, 16'383),
+      Bytes(large).subspan(132'768, 2000), Bytes(large).subspan(134'768)};
+  const std::unique_ptr<File> file = Create("a", "#");
+  ASSERT_TRUE(file->WriteAt(70'000, absl::MakeConstSpan(pieces)).ok());
+  EXPECT_EQ(ReadAll(*file), "#" + std::string(69'999, '\0') + large);
 }
 
 TEST_P(BackendConformanceTest, ThreadsWriteTheirOwnParts) {

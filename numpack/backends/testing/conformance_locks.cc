@@ -21,6 +21,7 @@ namespace numpack {
 namespace {
 
 constexpr uint64_t kFar = uint64_t{1} << 40;  // beyond the end of every file here
+constexpr uint64_t kLimit = (uint64_t{1} << 63) - 1;  // the end of the last range there is
 
 absl::StatusCode Try(File& file, uint64_t offset, uint64_t length, LockKind kind,
                      absl::Duration max_wait = absl::ZeroDuration()) {
@@ -75,6 +76,51 @@ TEST_P(BackendConformanceTest, LocksLieBesideTheFilesSize) {
   EXPECT_EQ(Try(*other, kFar, 1, LockKind::kShared), absl::StatusCode::kUnavailable);
   EXPECT_EQ(Try(*other, kFar + 1, 1, LockKind::kExclusive), absl::StatusCode::kOk);
   EXPECT_EQ(*holder->Size(), 4u);
+  Write(*other, 4, "s");
+  EXPECT_EQ(ReadAll(*other), "texts") << "what nobody locked";
+}
+
+TEST_P(BackendConformanceTest, LocksReachAsFarAsSignedOffsets) {
+  const std::unique_ptr<File> holder = Create("a", "text");
+  const std::unique_ptr<File> other = OpenFile("a");
+  for (const uint64_t offset : {uint64_t{1} << 32, (uint64_t{1} << 32) - 1, uint64_t{1} << 62,
+                                (uint64_t{1} << 62) + 2, kLimit - 1}) {
+    ASSERT_EQ(Try(*holder, offset, 1, LockKind::kExclusive), absl::StatusCode::kOk) << offset;
+    EXPECT_EQ(Try(*other, offset, 1, LockKind::kShared), absl::StatusCode::kUnavailable) << offset;
+    EXPECT_EQ(Try(*other, offset - 1, 1, LockKind::kShared), absl::StatusCode::kOk) << offset;
+    ASSERT_TRUE(other->Unlock(offset - 1, 1).ok());
+    ASSERT_TRUE(holder->Unlock(offset, 1).ok());
+    EXPECT_EQ(Try(*other, offset, 1, LockKind::kExclusive), absl::StatusCode::kOk) << offset;
+    ASSERT_TRUE(other->Unlock(offset, 1).ok());
+  }
+  EXPECT_EQ(Try(*holder, 0, kLimit, LockKind::kExclusive), absl::StatusCode::kOk) << "all of it";
+  EXPECT_EQ(Try(*other, kFar, 1, LockKind::kShared), absl::StatusCode::kUnavailable);
+}
+
+TEST_P(BackendConformanceTest, EachRangeIsUnlockedByItself) {
+  const std::unique_ptr<File> holder = Create("a", "");
+  const std::unique_ptr<File> other = OpenFile("a");
+  for (uint64_t i = 0; i < 3; ++i) {
+    ASSERT_EQ(Try(*holder, kFar + i, 1, LockKind::kExclusive), absl::StatusCode::kOk);
+  }
+  ASSERT_TRUE(holder->Unlock(kFar + 1, 1).ok());
+  EXPECT_EQ(Try(*other, kFar, 1, LockKind::kShared), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Try(*other, kFar + 1, 1, LockKind::kShared), absl::StatusCode::kOk);
+  EXPECT_EQ(Try(*other, kFar + 2, 1, LockKind::kShared), absl::StatusCode::kUnavailable);
+}
+
+// What a process does that opens a store: alone, then one of many.
+TEST_P(BackendConformanceTest, ExclusiveBecomesSharedByUnlocking) {
+  const std::unique_ptr<File> first = Create("a", "");
+  const std::unique_ptr<File> second = OpenFile("a");
+  ASSERT_EQ(Try(*first, kFar, 1, LockKind::kExclusive), absl::StatusCode::kOk);
+  ASSERT_TRUE(first->Unlock(kFar, 1).ok());
+  ASSERT_EQ(Try(*first, kFar, 1, LockKind::kShared), absl::StatusCode::kOk);
+  ASSERT_EQ(Try(*second, kFar, 1, LockKind::kShared), absl::StatusCode::kOk);
+  ASSERT_TRUE(first->Unlock(kFar, 1).ok());
+  EXPECT_EQ(Try(*first, kFar, 1, LockKind::kExclusive), absl::StatusCode::kUnavailable);
+  ASSERT_TRUE(second->Unlock(kFar, 1).ok());
+  EXPECT_EQ(Try(*first, kFar, 1, LockKind::kExclusive), absl::StatusCode::kOk);
 }
 
 TEST_P(BackendConformanceTest, ImpossibleLocksAreInvalid) {

@@ -125,6 +125,58 @@ TEST_P(BackendConformanceTest, MappingsSeeEachOther) {
   EXPECT_EQ(Text(other_open).substr(0, 6), "stored");
 }
 
+TEST_P(BackendConformanceTest, SyncTakesWhatWasStoredThroughMappings) {
+  NUMPACK_SKIP_WITHOUT_MAPPINGS();
+  const std::unique_ptr<File> file = Create("a", Pattern(200'000));
+  const std::unique_ptr<File> other = OpenFile("a", OpenMode::kReadWrite);
+  {
+    MappedRegion region = Map(*file, 70'001, 100'000, MapMode::kReadWrite);
+    MappedRegion overlapping = Map(*other, 0, 70'010, MapMode::kReadWrite);
+    Store(region, 0, "stored");
+    EXPECT_TRUE(other->Sync().ok()) << "whichever open it was mapped through";
+    Store(overlapping, 1, "also");
+    EXPECT_TRUE(file->Sync().ok());
+    Store(region, 99'990, "at the end");
+  }
+  EXPECT_TRUE(file->Sync().ok()) << "unmapped by now";
+  std::string expected = Pattern(200'000);
+  expected.replace(1, 4, "also").replace(70'001, 6, "stored").replace(169'991, 10, "at the end");
+  EXPECT_EQ(ReadAll(*OpenFile("a", OpenMode::kReadOnly)), expected);
+}
+
+TEST_P(BackendConformanceTest, ThreadsSyncWhileOthersMapAndUnmap) {
+  NUMPACK_SKIP_WITHOUT_MAPPINGS();
+  const std::unique_ptr<File> file = Create("a", Pattern(300'000));
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      for (size_t round = 0; round < 50; ++round) {
+        MappedRegion region = Map(*file, t * 100'000, 100'000, MapMode::kReadWrite);
+        Store(region, round, std::string(1, static_cast<char>('a' + t)));
+      }
+    });
+  }
+  threads.emplace_back([&] {
+    for (int round = 0; round < 20; ++round) EXPECT_TRUE(file->Sync().ok());
+  });
+  for (std::thread& thread : threads) thread.join();
+  for (size_t t = 0; t < 3; ++t) {
+    EXPECT_EQ(Read(*file, t * 100'000, 50), std::string(50, static_cast<char>('a' + t)));
+  }
+}
+
+TEST_P(BackendConformanceTest, ManyMappingsOfOneFileAreOneFile) {
+  NUMPACK_SKIP_WITHOUT_MAPPINGS();
+  const std::unique_ptr<File> file = Create("a", Pattern(100'000));
+  std::vector<MappedRegion> regions;
+  for (uint64_t i = 0; i < 300; ++i)
+    regions.push_back(Map(*file, i * 300, 10'000, MapMode::kReadWrite));
+  Store(regions[150], 0, "seen");  // at 45,000
+  for (size_t i = 120; i < 150; ++i) {
+    EXPECT_EQ(Text(regions[i]).substr(45'000 - i * 300, 4), "seen") << i;
+  }
+}
+
 // The case that a growing buffer which moves gets wrong.
 TEST_P(BackendConformanceTest, MappingsStayCoherentWhenTheFileGrows) {
   NUMPACK_SKIP_WITHOUT_MAPPINGS();
@@ -172,6 +224,33 @@ TEST_P(BackendConformanceTest, NewFileOfTheSameNameIsNotInOldMappings) {
   EXPECT_EQ(Text(region), "old");
 }
 
+TEST_P(BackendConformanceTest, RemovingAMappedFileFreesItsName) {
+  NUMPACK_SKIP_WITHOUT_MAPPINGS();
+  std::unique_ptr<File> file = Create("a", Pattern(100'000));
+  MappedRegion region = Map(*file, 0, 100'000, MapMode::kReadWrite);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(backend().Remove("a").ok());
+    EXPECT_EQ(CodeOf(backend().Remove("a")), absl::StatusCode::kNotFound);
+    EXPECT_EQ(CodeOf(backend().Open("a", OpenMode::kReadWrite)), absl::StatusCode::kNotFound);
+    EXPECT_TRUE(backend().List()->empty());
+    if (GetParam().reopen) {
+      EXPECT_TRUE(GetParam().reopen(backend())->List()->empty());
+    }
+    const std::unique_ptr<File> next = Create("a", "next");
+    const MappedRegion next_region = Map(*next, 0, 4);
+    EXPECT_EQ(Text(next_region), "next");
+    ASSERT_TRUE(backend().Remove("a").ok());
+    Create("a", "last");
+  }
+  Store(region, 0, "kept");
+  EXPECT_EQ(Read(*file, 0, 4), "kept");
+  EXPECT_EQ(Text(region).substr(4), Pattern(100'000).substr(4));
+  region = MappedRegion();
+  file.reset();
+  EXPECT_EQ(*backend().List(), std::vector<std::string>{"a"});
+  EXPECT_EQ(ReadAll(*OpenFile("a", OpenMode::kReadOnly)), "last");
+}
+
 TEST_P(BackendConformanceTest, TruncatingBelowALiveMappingIsRefused) {
   NUMPACK_SKIP_WITHOUT_MAPPINGS();
   std::unique_ptr<File> file = Create("a", Pattern(200'000));
@@ -183,6 +262,11 @@ TEST_P(BackendConformanceTest, TruncatingBelowALiveMappingIsRefused) {
     EXPECT_EQ(CodeOf(other->Truncate(0)), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(CodeOf(other->Truncate(99'999)), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(*other->Size(), 200'000u);
+    const absl::StatusCode behind = CodeOf(other->Truncate(150'000));
+    if (GetParam().truncates_behind_mappings || behind != absl::StatusCode::kFailedPrecondition) {
+      EXPECT_EQ(behind, absl::StatusCode::kOk);
+      EXPECT_EQ(*other->Size(), 150'000u);
+    }
     EXPECT_TRUE(other->Truncate(300'000).ok());
     EXPECT_EQ(Text(region), Pattern(200'000).substr(70'000, 30'000));
   }
@@ -267,7 +351,10 @@ TEST_P(BackendConformanceTest, ThreadsMapWhileTheFileChangesSize) {
   }
   threads.emplace_back([&] {
     for (uint64_t round = 0; round < 200; ++round) {
-      EXPECT_TRUE(file->Truncate(50'000 + 10'000 * (round % 3)).ok()) << "behind every mapping";
+      const absl::StatusCode code = CodeOf(file->Truncate(50'000 + 10'000 * (round % 3)));
+      if (GetParam().truncates_behind_mappings || code != absl::StatusCode::kFailedPrecondition) {
+        EXPECT_EQ(code, absl::StatusCode::kOk) << "behind every mapping";
+      }
       Write(*file, 20'000, Pattern(1000));  // nowhere near what the others look at
     }
   });

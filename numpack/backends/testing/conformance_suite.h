@@ -45,6 +45,8 @@ struct BackendFactory {
   // What the implementation is meant to claim: a test fails when the wrong one runs.
   BackendCapabilities capabilities;
   bool makes_private = false;  // MappedRegion::MakePrivate works
+  // File::Truncate shrinks a file behind all live mappings; otherwise it may refuse that.
+  bool truncates_behind_mappings = true;
 };
 
 // For gtest's messages.
