@@ -572,9 +572,7 @@ TEST_P(NumPackTest, ExportsToADirectoryOfNumPack07AndOpensIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Memory, NumPackTest, testing::Values(Place::kMemory));
-#if !defined(_WIN32)
 INSTANTIATE_TEST_SUITE_P(Files, NumPackTest, testing::Values(Place::kFiles));
-#endif
 
 }  // namespace
 }  // namespace numpack

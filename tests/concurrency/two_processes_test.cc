@@ -5,15 +5,8 @@
 //   bazel run //tests/concurrency:two_processes_test -- --steps=20000 --seed=7
 //
 // The test starts itself a second time before it opens a store.
-#include <spawn.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>  // NOLINT(build/c++17): tests only
 #include <functional>
 #include <memory>
@@ -29,13 +22,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "numpack/base/process.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/numpack.h"
 #include "tests/crash/actor.h"
 #include "tests/crash/ledger.h"
-
-// NOLINTNEXTLINE(readability-redundant-declaration): not every system declares it
-extern char** environ;
+#include "tests/processes/child_process.h"
 
 ABSL_FLAG(int, steps, 250, "What each thread does.");
 ABSL_FLAG(uint64_t, seed, 1, "Which of it.");
@@ -107,7 +99,7 @@ absl::Status InThreads(const std::function<absl::Status(uint64_t thread)>& body)
 
 absl::Status Take(const std::string& dir, uint64_t process) {
   const int steps = absl::GetFlag(FLAGS_steps);
-  NUMPACK_ASSIGN_OR_RETURN(const auto ledger, crash::Ledger::Open(dir + "/ledger"));
+  NUMPACK_ASSIGN_OR_RETURN(const auto ledger, crash::Ledger::Open(dir));
   NUMPACK_ASSIGN_OR_RETURN(NumPack store, NumPack::Open(dir + "/store"));
   NUMPACK_RETURN_IF_ERROR(InThreads([&](uint64_t thread) -> absl::Status {
     NUMPACK_ASSIGN_OR_RETURN(NumPack own, NumPack::Open(dir + "/store"));
@@ -117,18 +109,10 @@ absl::Status Take(const std::string& dir, uint64_t process) {
       [&](uint64_t thread) { return Act(dir, *ledger, process * kThreads + thread, steps); });
 }
 
-absl::StatusOr<pid_t> StartSecond(const std::string& program, const std::string& dir) {
-  std::vector<std::string> arguments = {program, absl::StrCat("--dir=", dir),
-                                        absl::StrCat("--steps=", absl::GetFlag(FLAGS_steps)),
-                                        absl::StrCat("--seed=", absl::GetFlag(FLAGS_seed))};
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  pid_t process = 0;
-  const int error =
-      posix_spawn(&process, program.c_str(), nullptr, nullptr, pointers.data(), environ);
-  if (error == 0) return process;
-  return absl::InternalError(absl::StrCat("cannot start ", program, ": ", strerror(error)));
+absl::StatusOr<ChildProcess> StartSecond(const std::string& program, const std::string& dir) {
+  return ChildProcess::Start(program, {absl::StrCat("--dir=", dir),
+                                       absl::StrCat("--steps=", absl::GetFlag(FLAGS_steps)),
+                                       absl::StrCat("--seed=", absl::GetFlag(FLAGS_seed))});
 }
 
 absl::Status Drive(const std::string& program, const std::string& dir) {
@@ -138,15 +122,14 @@ absl::Status Drive(const std::string& program, const std::string& dir) {
     NUMPACK_RETURN_IF_ERROR(store.Save(kShared, MakeView(first)));
     NUMPACK_RETURN_IF_ERROR(store.Close());
   }
-  NUMPACK_ASSIGN_OR_RETURN(const pid_t second, StartSecond(program, dir));
-  absl::Status status = Take(dir, 0);
-  int ending = 0;
-  waitpid(second, &ending, 0);
+  NUMPACK_ASSIGN_OR_RETURN(const auto ledger, crash::Ledger::Open(dir));
+  NUMPACK_ASSIGN_OR_RETURN(ChildProcess second, StartSecond(program, dir));
+  const absl::Status status = Take(dir, 0);
+  const Ending ending = second.Wait();
   NUMPACK_RETURN_IF_ERROR(status);
-  if (!WIFEXITED(ending) || WEXITSTATUS(ending) != 0)
-    return absl::InternalError("the second process failed");
+  if (!ending.well)
+    return absl::InternalError(absl::StrCat("the second process ", ending.how));
 
-  NUMPACK_ASSIGN_OR_RETURN(const auto ledger, crash::Ledger::Open(dir + "/ledger"));
   NUMPACK_ASSIGN_OR_RETURN(NumPack store, NumPack::Open(dir + "/store"));
   NUMPACK_RETURN_IF_ERROR(CheckAppended(store, static_cast<uint64_t>(absl::GetFlag(FLAGS_steps))));
   NUMPACK_RETURN_IF_ERROR(store.Remove(kShared));
@@ -159,13 +142,10 @@ absl::Status Drive(const std::string& program, const std::string& dir) {
 }
 
 absl::Status Run(const std::string& program) {
-  alarm(300);  // a deadlock is a failure with a stack, not a test that somebody has to stop
+  EndAfter(300);  // a deadlock is a failure, not a test that somebody has to stop
   std::string dir = absl::GetFlag(FLAGS_dir);
   if (!dir.empty()) return Take(dir, 1);
-  const char* const temp = getenv("TEST_TMPDIR");
-  dir = absl::StrCat(temp != nullptr ? temp : "/tmp", "/two_processes_XXXXXX");
-  if (mkdtemp(dir.data()) == nullptr)
-    return absl::InternalError(absl::StrCat("cannot make ", dir, ": ", strerror(errno)));
+  NUMPACK_ASSIGN_OR_RETURN(dir, MakeTempDirectory("two_processes"));
   const absl::Status status = Drive(program, dir);
   std::error_code ignored;
   std::filesystem::remove_all(dir, ignored);
@@ -177,8 +157,8 @@ absl::Status Run(const std::string& program) {
 
 int main(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);
-  const absl::Status status = numpack::Run(argv[0]);
+  const absl::Status status = numpack::Run(numpack::ThisProgram(argv[0]));
   if (status.ok()) return 0;
-  std::fprintf(stderr, "process %d: %s\n", static_cast<int>(getpid()), status.ToString().c_str());
+  std::fprintf(stderr, "process %d: %s\n", static_cast<int>(numpack::ProcessId()), status.ToString().c_str());
   return 1;
 }

@@ -7,23 +7,16 @@
 // A round kills one process, some of them, or all; a process of its own then looks at the whole
 // store. As a test it makes a few rounds. The moments of the kills are not reproducible, what the
 // processes do is. A store that failed is kept, and its directory named.
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>  // NOLINT(build/c++17): tests only
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -33,14 +26,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "numpack/base/process.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/numpack.h"
 #include "tests/crash/actor.h"
 #include "tests/crash/contents.h"
 #include "tests/crash/ledger.h"
-
-// NOLINTNEXTLINE(readability-redundant-declaration): not every system declares it
-extern char** environ;
+#include "tests/processes/child_process.h"
 
 ABSL_FLAG(int, rounds, 25, "How many times to kill.");
 ABSL_FLAG(uint64_t, seed, 1, "What the processes do, and in which order they die.");
@@ -55,10 +47,9 @@ namespace numpack::crash {
 namespace {
 
 std::string StorePath(const std::string& dir) { return dir + "/store"; }
-std::string LedgerPath(const std::string& dir) { return dir + "/ledger"; }
 
 absl::Status Work(const std::string& dir, uint64_t seed) {
-  NUMPACK_ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, Ledger::Open(LedgerPath(dir)));
+  NUMPACK_ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, Ledger::Open(dir));
   Random random(seed);
   ActorOptions options;
   options.seed = random();
@@ -103,7 +94,7 @@ absl::Status CheckFiles(const std::string& dir) {
 }
 
 absl::Status Verify(const std::string& dir, bool alone) {
-  NUMPACK_ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, Ledger::Open(LedgerPath(dir)));
+  NUMPACK_ASSIGN_OR_RETURN(const std::unique_ptr<Ledger> ledger, Ledger::Open(dir));
   Actor actor(StorePath(dir), *ledger, ActorOptions());
   NUMPACK_RETURN_IF_ERROR(actor.CheckAll());
   NUMPACK_RETURN_IF_ERROR(actor.Close());
@@ -133,46 +124,35 @@ class Driver {
   }
 
  private:
-  absl::StatusOr<pid_t> Start(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {program_, absl::StrCat("--dir=", dir_)});
-    std::vector<char*> pointers;
-    for (std::string& argument : arguments) pointers.push_back(argument.data());
-    pointers.push_back(nullptr);
-    pid_t process = 0;
-    const int error =
-        posix_spawn(&process, program_.c_str(), nullptr, nullptr, pointers.data(), environ);
-    if (error == 0) return process;
-    return absl::InternalError(absl::StrCat("cannot start ", program_, ": ", strerror(error)));
+  absl::StatusOr<ChildProcess> Start(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), absl::StrCat("--dir=", dir_));
+    return ChildProcess::Start(program_, arguments);
   }
 
   // How a process ended: an error unless by itself and well.
-  static absl::Status Judge(absl::string_view who, int status) {
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
-    return absl::DataLossError(
-        absl::StrCat("a ", who, WIFEXITED(status) ? " found a fault" : " was ended by signal ",
-                     WIFEXITED(status) ? "" : absl::StrCat(WTERMSIG(status))));
+  static absl::Status Judge(absl::string_view who, const Ending& ending) {
+    if (ending.well) return absl::OkStatus();
+    return absl::DataLossError(absl::StrCat("a ", who, " ", ending.how));
   }
 
   absl::Status RunVerifier(bool alone) {
     NUMPACK_ASSIGN_OR_RETURN(
-        const pid_t process,
+        ChildProcess process,
         Start({"--role=verifier", absl::StrCat("--alone=", alone ? "true" : "false")}));
-    int status = 0;
-    waitpid(process, &status, 0);
-    return Judge("verifier", status);
+    return Judge("verifier", process.Wait());
   }
 
   // Takes note of workers that have ended by themselves.
   absl::Status Reap() {
     for (auto it = workers_.begin(); it != workers_.end();) {
-      int status = 0;
-      if (waitpid(*it, &status, WNOHANG) != *it) {
+      const std::optional<Ending> ending = it->WaitWithoutBlocking();
+      if (!ending.has_value()) {
         ++it;
         continue;
       }
       it = workers_.erase(it);
       ++ended_;
-      NUMPACK_RETURN_IF_ERROR(Judge("worker", status));
+      NUMPACK_RETURN_IF_ERROR(Judge("worker", *ending));
     }
     return absl::OkStatus();
   }
@@ -180,18 +160,14 @@ class Driver {
   absl::Status Kill(size_t count) {
     NUMPACK_RETURN_IF_ERROR(Reap());
     std::shuffle(workers_.begin(), workers_.end(), random_);
-    count = std::min(count, workers_.size());
-    const std::vector<pid_t> chosen(workers_.end() - static_cast<ptrdiff_t>(count), workers_.end());
-    workers_.resize(workers_.size() - count);
-    for (const pid_t process : chosen) kill(process, SIGKILL);
+    const size_t left = workers_.size() - std::min(count, workers_.size());
+    for (size_t i = left; i < workers_.size(); ++i) workers_[i].Kill();
     absl::Status result;
-    for (const pid_t process : chosen) {
-      int status = 0;
-      waitpid(process, &status, 0);
-      const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-      if (killed) ++killed_;
+    for (; workers_.size() > left; workers_.pop_back()) {
+      const Ending ending = workers_.back().Wait();
+      if (ending.killed) ++killed_;
       // It may have ended just before, well or not.
-      if (!killed) result.Update(Judge("worker", status));
+      if (!ending.killed) result.Update(Judge("worker", ending));
     }
     return result;
   }
@@ -201,9 +177,9 @@ class Driver {
   absl::Status Round() {
     const auto processes = static_cast<size_t>(absl::GetFlag(FLAGS_processes));
     while (workers_.size() < processes) {
-      NUMPACK_ASSIGN_OR_RETURN(const pid_t worker,
+      NUMPACK_ASSIGN_OR_RETURN(ChildProcess worker,
                                Start({"--role=worker", absl::StrCat("--seed=", random_() >> 1)}));
-      workers_.push_back(worker);
+      workers_.push_back(std::move(worker));
     }
     const auto life = static_cast<uint64_t>(absl::GetFlag(FLAGS_max_life_ms)) * 1000;
     absl::SleepFor(absl::Microseconds(static_cast<int64_t>(Below(random_, life))));
@@ -213,7 +189,7 @@ class Driver {
   }
 
   void Report(int rounds) {
-    const auto ledger = Ledger::Open(LedgerPath(dir_));
+    const auto ledger = Ledger::Open(dir_);
     if (!ledger.ok()) return;
     std::printf("%d rounds: %d processes killed, %d ended, %llu commits, %llu verified reads\n",
                 rounds, killed_, ended_,
@@ -225,7 +201,7 @@ class Driver {
   const std::string program_;
   const std::string dir_;
   Random random_;
-  std::vector<pid_t> workers_;
+  std::vector<ChildProcess> workers_;
   int killed_ = 0;
   int ended_ = 0;
 };
@@ -233,11 +209,9 @@ class Driver {
 absl::Status Drive(const std::string& program) {
   std::string dir = absl::GetFlag(FLAGS_dir);
   if (dir.empty()) {
-    const char* const temp = std::getenv("TEST_TMPDIR");
-    dir = absl::StrCat(temp != nullptr ? temp : "/tmp", "/kill_loop_XXXXXX");
-    if (mkdtemp(dir.data()) == nullptr)
-      return absl::InternalError(absl::StrCat("cannot make ", dir, ": ", strerror(errno)));
+    NUMPACK_ASSIGN_OR_RETURN(dir, MakeTempDirectory("kill_loop"));
   }
+  NUMPACK_RETURN_IF_ERROR(Ledger::Open(dir).status());
   absl::Status status;
   {
     Driver driver(program, dir);
@@ -255,7 +229,7 @@ absl::Status Drive(const std::string& program) {
 absl::Status Run(const std::string& program) {
   const std::string role = absl::GetFlag(FLAGS_role);
   if (role == "driver") return Drive(program);
-  alarm(120);  // no step takes so long: a process that hangs is a bug found
+  EndAfter(120);  // no step takes so long
   const std::string dir = absl::GetFlag(FLAGS_dir);
   if (role == "worker") return Work(dir, absl::GetFlag(FLAGS_seed));
   return Verify(dir, absl::GetFlag(FLAGS_alone));
@@ -266,9 +240,9 @@ absl::Status Run(const std::string& program) {
 
 int main(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);
-  const absl::Status status = numpack::crash::Run(argv[0]);
+  const absl::Status status = numpack::crash::Run(numpack::ThisProgram(argv[0]));
   if (status.ok()) return 0;
-  std::fprintf(stderr, "%d %s: %s\n", static_cast<int>(getpid()), absl::GetFlag(FLAGS_role).c_str(),
+  std::fprintf(stderr, "%d %s: %s\n", static_cast<int>(numpack::ProcessId()), absl::GetFlag(FLAGS_role).c_str(),
                status.ToString().c_str());
   return 1;
 }

@@ -1,22 +1,18 @@
 #include "tests/crash/ledger.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
+#include <cstddef>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "numpack/backends/backend.h"
+#include "numpack/backends/file.h"
+#include "numpack/base/status_macros.h"
+#include "numpack/native_backend.h"
 
 namespace numpack::crash {
 namespace {
 
 constexpr size_t kBytes = 16384;
-
-absl::Status SystemError(const std::string& path) {
-  return absl::InternalError(absl::StrCat(path, ": ", std::strerror(errno)));
-}
 
 absl::Status Illegal(uint64_t array, uint64_t seen, uint64_t acknowledged, uint64_t started) {
   return absl::DataLossError(absl::StrCat("array ", array, ": found state ", seen, " (epoch ",
@@ -26,24 +22,21 @@ absl::Status Illegal(uint64_t array, uint64_t seen, uint64_t acknowledged, uint6
 
 }  // namespace
 
-Ledger::Ledger(void* memory)
-    : memory_(memory),
-      totals_(static_cast<Totals*>(memory)),
+Ledger::Ledger(MappedRegion region)
+    : region_(std::move(region)),
+      totals_(reinterpret_cast<Totals*>(region_.data())),
       entries_(reinterpret_cast<Entry*>(totals_ + 1)) {
   static_assert(sizeof(Totals) + kMaxArrays * sizeof(Entry) <= kBytes);
 }
 
-Ledger::~Ledger() { munmap(memory_, kBytes); }
-
-absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path) {
-  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return SystemError(path);
-  const bool sized = ftruncate(file, kBytes) == 0;
-  void* const memory =
-      sized ? mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
-  close(file);
-  if (memory == MAP_FAILED) return SystemError(path);
-  return std::unique_ptr<Ledger>(new Ledger(memory));
+absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const std::string& directory) {
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> backend,
+                           OpenNativeBackend(directory, /*create_directory=*/false));
+  NUMPACK_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                           backend->Open("ledger", OpenMode::kCreate));
+  NUMPACK_RETURN_IF_ERROR(file->Reserve(kBytes));
+  NUMPACK_ASSIGN_OR_RETURN(MappedRegion region, file->Map(0, kBytes, MapMode::kReadWrite));
+  return std::unique_ptr<Ledger>(new Ledger(std::move(region)));
 }
 
 absl::StatusOr<uint64_t> Ledger::Resolve(uint64_t array, uint64_t stored) {

@@ -1,5 +1,5 @@
 // Ledger: what the processes of a crash test have done to a store, told to one another outside it,
-// in a file that all of them map and that a SIGKILL leaves as it is.
+// in a file that all of them map and that a kill leaves as it is.
 //
 // For every array there is a stamp that only grows. Whoever changes an array has the writer lock;
 // it notes the new stamp as started, commits, and notes it as acknowledged. So at every moment, and
@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "numpack/backends/mapped_region.h"
 
 namespace numpack::crash {
 
@@ -21,11 +22,11 @@ inline constexpr int kMaxArrays = 64;
 
 class Ledger {
  public:
-  // Maps the file, and makes it when it is not there.
-  static absl::StatusOr<std::unique_ptr<Ledger>> Open(const std::string& path);
+  // Maps the file `ledger` in the directory, and makes it when it is not there: whoever starts the
+  // others does that first.
+  static absl::StatusOr<std::unique_ptr<Ledger>> Open(const std::string& directory);
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
-  ~Ledger();
 
   // What a writer does. With the writer lock: the stamp that is stored, 0 for no array, has to be
   // legal; returns the stamp that the array really has, which tells removals apart.
@@ -57,9 +58,9 @@ class Ledger {
     std::atomic<uint64_t> removal;  // the stamp of the last removal that was started
   };
 
-  explicit Ledger(void* memory);
+  explicit Ledger(MappedRegion region);
 
-  void* const memory_;
+  const MappedRegion region_;
   Totals* const totals_;
   Entry* const entries_;
 };

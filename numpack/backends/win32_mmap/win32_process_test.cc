@@ -218,7 +218,7 @@ TEST_F(Win32ProcessTest, FileThatAnotherProcessMapsIsNotCutButRemoved) {
 
 TEST_F(Win32ProcessTest, AllProcessesAreInTheSameBoot) {
   EXPECT_EQ(Child("boot_id", temp_.path()).Wait(), 0);
-  std::string id(32, '?');
+  std::string id(36, '?');
   ASSERT_TRUE(
       file_->ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(&id[0]), id.size())).ok());
   EXPECT_EQ(backend_->BootId(), id);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "numpack/backends/win32_mmap/win32_api.h"
 #include "numpack/backends/win32_mmap/win32_error.h"
@@ -243,7 +244,10 @@ std::string SystemBootId() {
     // which is never wrong.
     if (!key.Write(kValue, id) || !key.Read(kValue, id)) return "";
   }
-  return absl::BytesToHexString(absl::string_view(id.data(), id.size()));
+  // As other systems write theirs.
+  const std::string digits = absl::BytesToHexString(absl::string_view(id.data(), id.size()));
+  return absl::StrCat(digits.substr(0, 8), "-", digits.substr(8, 4), "-", digits.substr(12, 4), "-",
+                      digits.substr(16, 4), "-", digits.substr(20));
 }
 
 size_t AllocationGranularity() {

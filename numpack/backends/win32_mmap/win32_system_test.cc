@@ -209,8 +209,8 @@ TEST_F(Win32SystemTest, SharingViolationsEndSomeTime) {
 
 TEST(Win32BootIdTest, IsRandomAndStays) {
   const std::string id = SystemBootId();
-  EXPECT_EQ(id.size(), 32u);
-  EXPECT_NE(id, std::string(32, '0'));
+  EXPECT_EQ(id.size(), 36u);
+  EXPECT_NE(id, "00000000-0000-0000-0000-000000000000");
   EXPECT_EQ(SystemBootId(), id);
 }
 
