@@ -1,0 +1,257 @@
+// Bits, logic and shifts; all that bool can do.
+#include <cstddef>
+#include <cstdint>
+
+#include "numpack/core/dtype.h"
+#include "numpack/kernels/elementwise.h"
+#include "numpack/kernels/families.h"
+#include "numpack/kernels/operation.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "numpack/kernels/bits.cc"
+#include "hwy/foreach_target.h"  // must come before highway.h
+#include "hwy/highway.h"
+#include "numpack/kernels/loop-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace numpack {  // NOLINT(modernize-concat-nested-namespaces): HWY_NAMESPACE is a macro
+namespace HWY_NAMESPACE {
+namespace {
+
+struct BitwiseAnd : Loud {
+  template <class D, class V>
+  HWY_INLINE V operator()(D /*d*/, V x, V b) const {
+    return hn::And(x, b);
+  }
+};
+
+struct BitwiseOr : Loud {
+  template <class D, class V>
+  HWY_INLINE V operator()(D /*d*/, V x, V b) const {
+    return hn::Or(x, b);
+  }
+};
+
+struct BitwiseXor : Loud {
+  template <class D, class V>
+  HWY_INLINE V operator()(D /*d*/, V x, V b) const {
+    return hn::Xor(x, b);
+  }
+};
+
+struct BitwiseNot : Loud {
+  template <class D, class V>
+  HWY_INLINE V operator()(D /*d*/, V x) const {
+    return hn::Not(x);
+  }
+};
+
+// Counts are compared without their sign, so a negative one is too large as well.
+template <class D, class V>
+HWY_INLINE auto CountIsSmall(D d, V count) {
+  return hn::Lt(count, hn::Set(d, static_cast<hn::TFromD<D>>(sizeof(hn::TFromD<D>) * 8)));
+}
+
+// Of signed lanes too: T is unsigned.
+struct LeftShift : Loud {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x, V count) const {
+    using T = hn::TFromD<D>;
+    const auto small = CountIsSmall(d, count);
+    const V bounded = hn::And(count, hn::Set(d, static_cast<T>(sizeof(T) * 8 - 1)));
+    return hn::IfThenElseZero(small, hn::Shl(x, bounded));
+  }
+};
+
+// What is left of a number whose bits are all shifted out is its sign: 0 or -1.
+struct RightShift : Loud {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x, V count) const {
+    using T = hn::TFromD<D>;
+    const hn::RebindToUnsigned<D> du;
+    const auto small = CountIsSmall(du, hn::BitCast(du, count));
+    const V last = hn::Set(d, static_cast<T>(sizeof(T) * 8 - 1));
+    const V shifted = hn::Shr(x, hn::And(count, last));
+    if constexpr (hwy::IsSigned<T>()) {
+      return hn::IfThenElse(hn::RebindMask(d, small), shifted, hn::BroadcastSignBit(x));
+    } else {
+      return hn::IfThenElseZero(small, shifted);
+    }
+  }
+};
+
+// Logic on the bits of lanes: `kDropped` of the highest bits do not count (the sign of a
+// floating-point zero), and `kOne` is the number 1. Exclusive and inclusive or, and, not: what
+// Combine makes of masks.
+template <int kDropped, uint64_t kOne>
+struct Lanes {
+  template <class D, class V>
+  static HWY_INLINE auto IsTrue(D d, V x) {
+    if constexpr (kDropped > 0) x = hn::ShiftLeft<kDropped>(x);
+    return hn::Ne(x, hn::Zero(d));
+  }
+  template <class D, class M>
+  static HWY_INLINE hn::Vec<D> Number(D d, M mask) {
+    return hn::IfThenElseZero(mask, hn::Set(d, static_cast<hn::TFromD<D>>(kOne)));
+  }
+};
+
+template <class L>
+struct LogicalAnd : Loud {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x, V b) const {
+    return L::Number(d, hn::And(L::IsTrue(d, x), L::IsTrue(d, b)));
+  }
+};
+
+template <class L>
+struct LogicalOr : Loud {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x, V b) const {
+    return L::Number(d, L::IsTrue(d, hn::Or(x, b)));
+  }
+};
+
+template <class L>
+struct LogicalXor : Loud {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x, V b) const {
+    return L::Number(d, hn::Xor(L::IsTrue(d, x), L::IsTrue(d, b)));
+  }
+};
+
+template <class L>
+struct LogicalNot : Loud {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x) const {
+    return L::Number(d, hn::Not(L::IsTrue(d, x)));
+  }
+};
+
+template <class L>
+struct IsTrue : Loud {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x) const {
+    return L::Number(d, L::IsTrue(d, x));
+  }
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V /*x*/, V b) const {
+    return L::Number(d, L::IsTrue(d, b));
+  }
+};
+
+template <typename T, class L>
+Kernel ForLogic(Operation operation, OperandKind kind) {
+  using E = Plain<T>;
+  switch (operation) {
+    case Operation::kLogicalAnd:
+      return Binary<LogicalAnd<L>, E>(kind);
+    case Operation::kLogicalOr:
+      return Binary<LogicalOr<L>, E>(kind);
+    case Operation::kLogicalXor:
+      return Binary<LogicalXor<L>, E>(kind);
+    case Operation::kLogicalNot:
+      return Unary<LogicalNot<L>, E>(kind);
+    default:
+      return nullptr;
+  }
+}
+
+template <typename T>
+Kernel ForInteger(Operation operation, OperandKind kind) {
+  using E = Plain<hwy::MakeUnsigned<T>>;
+  switch (operation) {
+    case Operation::kBitwiseAnd:
+      return Binary<BitwiseAnd, E>(kind);
+    case Operation::kBitwiseOr:
+      return Binary<BitwiseOr, E>(kind);
+    case Operation::kBitwiseXor:
+      return Binary<BitwiseXor, E>(kind);
+    case Operation::kBitwiseNot:
+      return Unary<BitwiseNot, E>(kind);
+    case Operation::kLeftShift:
+      return Binary<LeftShift, E>(kind);
+    case Operation::kRightShift:
+      return Binary<RightShift, Plain<T>>(kind);
+    default:
+      return ForLogic<hwy::MakeUnsigned<T>, Lanes<0, 1>>(operation, kind);
+  }
+}
+
+// Any byte but 0 is true, and results are 0 or 1.
+Kernel ForBool(Operation operation, OperandKind kind) {
+  using L = Lanes<0, 1>;
+  switch (operation) {
+    case Operation::kAdd:
+    case Operation::kMaximum:
+    case Operation::kBitwiseOr:
+      return ForLogic<uint8_t, L>(Operation::kLogicalOr, kind);
+    case Operation::kMultiply:
+    case Operation::kMinimum:
+    case Operation::kBitwiseAnd:
+      return ForLogic<uint8_t, L>(Operation::kLogicalAnd, kind);
+    case Operation::kBitwiseXor:
+      return ForLogic<uint8_t, L>(Operation::kLogicalXor, kind);
+    case Operation::kBitwiseNot:
+      return ForLogic<uint8_t, L>(Operation::kLogicalNot, kind);
+    case Operation::kAbs:
+      return Unary<IsTrue<L>, Plain<uint8_t>>(kind);
+    case Operation::kFill:
+      return WithScalar<IsTrue<L>, Plain<uint8_t>>(kind);
+    default:
+      return ForLogic<uint8_t, L>(operation, kind);
+  }
+}
+
+}  // namespace
+
+Kernel FindBitsOfTarget(Operation operation, OperandKind kind, DType dtype) {
+  switch (dtype) {
+    case DType::kBool:
+      return ForBool(operation, kind);
+    case DType::kUint8:
+      return ForInteger<uint8_t>(operation, kind);
+    case DType::kInt8:
+      return ForInteger<int8_t>(operation, kind);
+    case DType::kUint16:
+      return ForInteger<uint16_t>(operation, kind);
+    case DType::kInt16:
+      return ForInteger<int16_t>(operation, kind);
+    case DType::kUint32:
+      return ForInteger<uint32_t>(operation, kind);
+    case DType::kInt32:
+      return ForInteger<int32_t>(operation, kind);
+    case DType::kUint64:
+      return ForInteger<uint64_t>(operation, kind);
+    case DType::kInt64:
+      return ForInteger<int64_t>(operation, kind);
+    case DType::kFloat16:
+      return ForLogic<uint16_t, Lanes<1, 0x3C00>>(operation, kind);
+    case DType::kFloat32:
+      return ForLogic<uint32_t, Lanes<1, 0x3F800000>>(operation, kind);
+    case DType::kFloat64:
+      return ForLogic<uint64_t, Lanes<1, 0x3FF0000000000000>>(operation, kind);
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace numpack
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace numpack {
+namespace {
+HWY_EXPORT(FindBitsOfTarget);
+}  // namespace
+
+namespace kernels_internal {
+
+Kernel FindBits(Operation operation, OperandKind kind, DType dtype) {
+  return HWY_DYNAMIC_DISPATCH(FindBitsOfTarget)(operation, kind, dtype);
+}
+
+}  // namespace kernels_internal
+}  // namespace numpack
+#endif  // HWY_ONCE
