@@ -71,7 +71,7 @@ std::shared_ptr<Store> OpenStore(std::shared_ptr<Backend> backend) {
 absl::Status Put(Store& store, absl::string_view name, uint8_t value) {
   const std::vector<std::byte> bytes(kBytes, std::byte{value});
   NUMPACK_ASSIGN_OR_RETURN(Transaction transaction, store.Begin());
-  NUMPACK_ASSIGN_OR_RETURN(PendingExtent extent, transaction.Allocate(bytes.size()));
+  NUMPACK_ASSIGN_OR_RETURN(PendingExtent extent, transaction.Allocate(name, bytes.size()));
   NUMPACK_RETURN_IF_ERROR(extent.Write(0, bytes));
   NUMPACK_RETURN_IF_ERROR(transaction.Put(name, std::move(extent), ""));
   return transaction.Commit();

@@ -58,9 +58,9 @@ absl::Status CompareBytes(absl::string_view name, absl::string_view found,
   return absl::OkStatus();
 }
 
-// Space for the bytes, written.
+// Space for the bytes, written. The name that they will have matters to checksums alone.
 absl::StatusOr<PendingExtent> Write(Transaction& transaction, absl::string_view bytes) {
-  NUMPACK_ASSIGN_OR_RETURN(PendingExtent extent, transaction.Allocate(bytes.size()));
+  NUMPACK_ASSIGN_OR_RETURN(PendingExtent extent, transaction.Allocate("", bytes.size()));
   NUMPACK_RETURN_IF_ERROR(extent.Write(0, AsBytes(bytes)));
   return extent;
 }
