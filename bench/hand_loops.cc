@@ -66,6 +66,8 @@ NUMPACK_BEST_OF_MACHINE void XorAll(uint64_t* data, uint64_t mask, size_t count)
         return scalar ? DivideScalar(x, b, n) : DivideArray(x, b, n);                         \
       case Operation::kMultiplyAdd:                                                           \
         return MultiplyAddScalar(x, b, n);                                                    \
+      default:                                                                                \
+        return;                                                                               \
     }                                                                                         \
   }                                                                                           \
   }
@@ -79,6 +81,13 @@ NUMPACK_HAND_LOOPS(uint64_t, int64)
 
 void CopyInPlace(std::byte* data, size_t bytes) {
   XorAll(reinterpret_cast<uint64_t*>(data), opaque_zero, bytes / sizeof(uint64_t));
+}
+
+bool HasHandLoop(Operation operation, DType dtype) {
+  const bool is_float = dtype == DType::kFloat32 || dtype == DType::kFloat64;
+  if (!is_float && dtype != DType::kInt32 && dtype != DType::kInt64) return false;
+  return operation <= Operation::kMultiplyAdd && operation != Operation::kReverseSubtract &&
+         (is_float || operation != Operation::kDivide);
 }
 
 void UpdateByHand(Operation operation, OperandKind kind, DType dtype, std::byte* data,

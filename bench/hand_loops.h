@@ -14,7 +14,10 @@ namespace numpack::bench {
 // `bytes` is a multiple of 8.
 void CopyInPlace(std::byte* data, size_t bytes);
 
-// x = x op b as Kernel does it. float32, float64, int32, int64.
+// Whether there is a loop for it: the four signs and a * x + b of float32, float64, int32, int64.
+bool HasHandLoop(Operation operation, DType dtype);
+
+// x = x op b as Kernel does it.
 void UpdateByHand(Operation operation, OperandKind kind, DType dtype, std::byte* data,
                   const std::byte* operand, size_t elements);
 

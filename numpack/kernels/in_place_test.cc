@@ -1,7 +1,10 @@
 #include "numpack/kernels/in_place.h"
 
+#include <array>
 #include <cfenv>
+#include <complex>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <string>
@@ -14,6 +17,7 @@
 #include "numpack/core/array.h"
 #include "numpack/core/dtype.h"
 #include "numpack/core/view.h"
+#include "numpack/kernels/float16.h"
 
 namespace numpack {
 namespace {
@@ -93,6 +97,96 @@ TEST(InPlaceTest, ShapesMustAgree) {
       << "the view does not fill its shape";
   EXPECT_FALSE(InPlace(MakeView(values, {2, 2})).Add(MakeView(others, {2, 3})).Run().ok());
   EXPECT_EQ(values, (std::vector<float>{1, 2, 3, 4}));
+}
+
+TEST(InPlaceTest, RowsAndColumns) {
+  std::vector<float> values = {1, 2, 3, 4, 5, 6};
+  std::vector<float> row = {10, 20, 30};
+  std::vector<float> column = {2, 3};
+  ASSERT_TRUE(InPlace(MakeView(values, {2, 3}))
+                  .Multiply(MakeView(column, {2, 1}))
+                  .Add(MakeView(row))
+                  .Subtract(MakeView(row, {1, 3}))
+                  .Add(MakeView(row))
+                  .Run()
+                  .ok());
+  EXPECT_EQ(values, (std::vector<float>{12, 24, 36, 22, 35, 48}));
+  EXPECT_FALSE(InPlace(MakeView(values, {2, 3})).Add(MakeView(column)).Run().ok());
+  EXPECT_FALSE(InPlace(MakeView(values, {2, 3})).Add(MakeView(column, {1, 2})).Run().ok());
+  EXPECT_FALSE(InPlace(MakeView(values)).Add(MakeView(row, {1, 3})).Run().ok());
+  std::vector<float> cube(12, 1);
+  ASSERT_TRUE(InPlace(MakeView(cube, {2, 2, 3})).Multiply(MakeView(row)).Run().ok());
+  EXPECT_EQ(cube, (std::vector<float>{10, 20, 30, 10, 20, 30, 10, 20, 30, 10, 20, 30}));
+}
+
+// Each method once, that it is the operation of its name.
+TEST(InPlaceTest, Methods) {
+  std::vector<double> x = {-7};
+  const auto run = [&x](auto chain) { ASSERT_TRUE(chain.Run().ok()) << chain.Run(); };
+  const auto view = MakeView(x);
+  const auto expect = [&](double before, double after, auto chain) {
+    x[0] = before;
+    run(chain);
+    EXPECT_EQ(x[0], after);
+  };
+  expect(-7, 10, InPlace(view).ReverseSubtract(3));
+  expect(-7, -4, InPlace(view).FloorDivide(2));
+  expect(-7, 1, InPlace(view).Remainder(2));
+  expect(-7, -7, InPlace(view).Minimum(1));
+  expect(-7, 1, InPlace(view).Maximum(1));
+  expect(-7, 1, InPlace(view).LogicalAnd(1));
+  expect(0, 1, InPlace(view).LogicalOr(5));
+  expect(2, 0, InPlace(view).LogicalXor(5));
+  expect(2, 0, InPlace(view).LogicalNot());
+  expect(2, 7, InPlace(view).FusedMultiplyAdd(2, 3));
+  expect(2, 32, InPlace(view).Power(5));
+  expect(2, 9, InPlace(view).Fill(9));
+  expect(2, 3, InPlace(view).Clip(3, 4));
+  expect(2, 9, InPlace(view).ReplaceLess(3, 9));
+  expect(3, 9, InPlace(view).ReplaceLessEqual(3, 9));
+  expect(4, 9, InPlace(view).ReplaceGreater(3, 9));
+  expect(3, 9, InPlace(view).ReplaceGreaterEqual(3, 9));
+  expect(3, 9, InPlace(view).ReplaceEqual(3, 9));
+  expect(4, 9, InPlace(view).ReplaceNotEqual(3, 9));
+  expect(4, -4, InPlace(view).Negate());
+  expect(-4, 4, InPlace(view).Abs());
+  expect(-4, 16, InPlace(view).Square());
+  expect(16, 4, InPlace(view).Sqrt());
+  expect(4, 0.25, InPlace(view).Reciprocal());
+  expect(0, 1, InPlace(view).Exp());
+  expect(1, 0, InPlace(view).Log());
+  expect(0, 0, InPlace(view).Tanh());
+  expect(0, 0.5, InPlace(view).Sigmoid());
+
+  std::vector<uint16_t> bits = {0x0F0F};
+  const auto bit_view = MakeView(bits);
+  run(InPlace(bit_view).BitwiseAnd(0x00FF).BitwiseOr(0x1000).BitwiseXor(1).LeftShift(1));
+  EXPECT_EQ(bits[0], 0x201C);
+  run(InPlace(bit_view).RightShift(2).BitwiseNot());
+  EXPECT_EQ(bits[0], 0xF7F8);
+}
+
+TEST(InPlaceTest, HalvesComplexNumbersAndBools) {
+  std::vector<Float16> halves = {ToFloat16(1.5F)};
+  ASSERT_TRUE(InPlace(MakeView(halves)).Multiply(2).Add(ToFloat16(0.25F)).Run().ok());
+  EXPECT_EQ(ToFloat32(halves[0]), 3.25F);
+  std::vector<std::complex<float>> numbers = {{1, 2}};
+  ASSERT_TRUE(InPlace(MakeView(numbers)).Multiply(std::complex<float>(0, 1)).Add(5).Run().ok());
+  EXPECT_EQ(numbers[0], std::complex<float>(3, 1));
+  std::array<bool, 2> flags = {true, false};
+  ASSERT_TRUE(InPlace(MakeView(flags)).BitwiseXor(true).Run().ok());
+  EXPECT_EQ(flags, (std::array<bool, 2>{false, true}));
+}
+
+TEST(InPlaceTest, CastEndsTheChain) {
+  std::vector<float> values = {1.75F, -2.5F};
+  ASSERT_TRUE(InPlace(MakeView(values)).Multiply(2).Cast(DType::kInt32).Run().ok());
+  int32_t integers[2];
+  std::memcpy(integers, values.data(), sizeof(integers));
+  EXPECT_EQ(integers[0], 3);
+  EXPECT_EQ(integers[1], -5);
+  EXPECT_FALSE(InPlace(MakeView(values)).Cast(DType::kInt32).Add(1).Run().ok());
+  EXPECT_FALSE(InPlace(MakeView(values)).Cast(DType::kFloat64).Run().ok());
 }
 
 TEST(InPlaceTest, ScalarArraysAndEmptyArrays) {

@@ -26,30 +26,64 @@
 
 namespace numpack {
 
-// The values beside x, of the same dtype as the array that is updated.
+// An array that is updated: rows of contiguous elements, the starts of neighbours `stride` bytes
+// apart. Whatever has contiguous elements along its last axis and folds to two axes.
+struct RowSpan {
+  std::byte* data = nullptr;  // may be null when there are no elements
+  int64_t rows = 0;
+  int64_t row_elements = 0;
+  int64_t stride =
+      0;  // at least the bytes of a row, or at most minus those; one row: of no account
+};
+
+// The values beside x, of the same dtype as the array that is updated. Arrays are read when the
+// chain runs. They may be the updated array itself, but a single row or column; else must not share
+// a byte with it.
 struct Operand {
+  enum class Source : uint8_t { kNone, kScalars, kArray, kRows, kRow, kColumn };
+
+  // For operations without.
+  static Operand None() { return {Source::kNone, nullptr, 0, 0, 0}; }
   // `values`: ScalarCount() elements, copied when appended.
-  static Operand Scalars(const void* values) { return {OperandKind::kScalar, values, 0}; }
-  // `elements` elements, read when the chain runs. May be the updated array itself, else must not
-  // share a byte with it.
+  static Operand Scalars(const void* values) { return {Source::kScalars, values, 0, 0, 0}; }
+  // As many contiguous elements as are updated, in the order of rows.
   static Operand Array(const void* data, int64_t elements) {
-    return {OperandKind::kArray, data, elements};
+    return {Source::kArray, data, 1, elements, 0};
+  }
+  // As many rows of as many elements; `stride` is any number of bytes.
+  static Operand Rows(const void* data, int64_t rows, int64_t row_elements, int64_t stride) {
+    return {Source::kRows, data, rows, row_elements, stride};
+  }
+  // One row, the same beside each that is updated.
+  static Operand Row(const void* data, int64_t row_elements) {
+    return {Source::kRow, data, 1, row_elements, 0};
+  }
+  // One element for each row, `stride` bytes apart.
+  static Operand Column(const void* data, int64_t rows, int64_t stride) {
+    return {Source::kColumn, data, rows, 1, stride};
   }
 
-  OperandKind kind;
+  Source source;
   const void* data;
-  int64_t elements;  // arrays only
+  int64_t rows;
+  int64_t row_elements;
+  int64_t stride;
 };
 
 // Not thread-safe. Owns nothing: the arrays must outlive Run().
 class UpdateChain {
  public:
-  // `data` may be null when there are no elements.
+  UpdateChain(DType dtype, const RowSpan& target);
+  // Contiguous elements. `data` may be null when there are none.
   UpdateChain(DType dtype, std::byte* data, int64_t elements)
-      : dtype_(dtype), data_(data), elements_(elements) {}
+      : UpdateChain(dtype, RowSpan{data, 1, elements, 0}) {}
 
   // Records one operation. What is wrong with it is reported by Run().
   void Append(Operation operation, const Operand& operand);
+
+  // Converts the elements to another type of the same size (FindCast); operations that are
+  // appended later, and their operands, are of that type.
+  void Cast(DType to);
 
   // Makes Run() fail with `status` unless something failed before.
   void Fail(absl::Status status) { status_.Update(std::move(status)); }
@@ -59,31 +93,49 @@ class UpdateChain {
   // caller alone.
   void set_max_threads(int threads) { max_threads_ = threads; }
 
+  // Of the elements after all that was recorded.
+  DType dtype() const { return dtype_; }
+
   // Applies the operations in the order in which they were recorded; may be called again to apply
   // them again. InvalidArgument, with the array untouched, when an operation does not exist for the
-  // dtype, when an array operand has another number of elements or overlaps the updated array in
-  // part, or when memory is not aligned for its elements. Floating-point exceptions are raised in
-  // the calling thread, as <cfenv> tells.
+  // dtype or a power has no such exponent, when an array operand has another number of elements or
+  // overlaps the updated array in part, or when memory is not aligned for its elements.
+  // Floating-point exceptions are raised in the calling thread, as <cfenv> tells.
   absl::Status Run() const;
 
  private:
+  // One operation. The value beside the element in `row` and `column` lies at
+  // values + row * row_stride + column * element_stride.
   struct Step {
-    Operation operation;
-    Kernel kernel;
-    const std::byte* array;  // null: the scalars below
+    Kernel kernel;        // for elements of one row
+    Kernel array_kernel;  // for any, with an array of values beside them
+    bool multiplies_by_scalar;
+    bool crosses_rows;        // values of a row follow on those of the row before
+    const std::byte* values;  // null: the scalars below
+    int64_t row_stride;
+    int64_t element_stride;
     alignas(16) std::array<std::byte, 32> scalars;
   };
+  struct Position;
 
+  int64_t item() const { return static_cast<int64_t>(ItemSize(dtype_)); }
+  absl::Status CheckTarget() const;
   absl::Status Check(Operation operation, const Operand& operand) const;
+  absl::Status CheckArray(Operation operation, const Operand& operand) const;
   bool JoinWithLast(Operation operation, const Operand& operand);
-  void Update(int64_t begin, int64_t end) const;
-  void UpdateTile(int64_t begin, int64_t end) const;
-  void UpdateOnManyThreads() const;
+
   bool WorthAnotherThread() const;
+  void UpdateOnManyThreads() const;
+  void SplitSpan(int64_t begin, int64_t end) const;
+  void Update(int64_t begin, int64_t end) const;
+  int64_t TileLength(const Position& at, int64_t left) const;
+  void UpdateTile(const Position& at, int64_t count) const;
+  void GatherValues(const Step& step, Position at, int64_t count, std::byte* to) const;
+  std::byte* Address(const Position& at) const;
 
   DType dtype_;
-  std::byte* data_;
-  int64_t elements_;
+  RowSpan target_;
+  bool contiguous_;  // no gaps between rows
   int max_threads_ = 0;
   absl::Status status_;
   absl::InlinedVector<Step, 4> steps_;

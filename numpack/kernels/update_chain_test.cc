@@ -1,7 +1,10 @@
 #include "numpack/kernels/update_chain.h"
 
+#include <cmath>
+#include <complex>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <string>
@@ -31,7 +34,17 @@ template <typename T>
 std::vector<T> RandomValues(size_t count, int seed) {
   std::mt19937_64 random(static_cast<uint64_t>(seed));
   std::vector<T> values(count);
-  for (T& value : values) value = static_cast<T>(static_cast<double>(random() % 2001) / 7 - 100);
+  for (T& value : values) {
+    value = static_cast<T>(static_cast<double>(random() % 2001) / 7 - 100);
+  }
+  return values;
+}
+
+template <>
+std::vector<uint8_t> RandomValues<uint8_t>(size_t count, int seed) {
+  std::mt19937_64 random(static_cast<uint64_t>(seed));
+  std::vector<uint8_t> values(count);
+  for (uint8_t& value : values) value = static_cast<uint8_t>(random());
   return values;
 }
 
@@ -146,6 +159,150 @@ TYPED_TEST(UpdateChainTest, EmptyArraysAndEmptyChains) {
   EXPECT_EQ(value, T{5});
 }
 
+// Rows with gaps, short and long ones, and all that can stand beside them.
+template <typename T>
+class UpdateChainRowsTest : public testing::Test {
+ protected:
+  void SetUp() override { SetDefaultThreads(2); }
+  void TearDown() override { SetDefaultThreads(0); }
+
+  struct Geometry {
+    int64_t rows;
+    int64_t row_elements;
+    int64_t stride;  // in elements
+
+    // Elements from the first to the last one, and where the first row is among them.
+    int64_t extent() const { return (rows - 1) * std::abs(stride) + row_elements; }
+    int64_t first() const { return stride < 0 ? (1 - rows) * stride : 0; }
+  };
+
+  // Two columns and one row with all kinds of rhythm, then what the sizes in update_chain.cc set
+  // apart: rows of less and more than 4 KiB, arrays for one and for two threads, rows that are
+  // shared out among threads.
+  static std::vector<Geometry> Geometries() {
+    std::vector<Geometry> all;
+    for (int64_t rows : {1, 2, 700}) {
+      for (int64_t row_elements : {1, 3, 10, 1500}) {
+        for (int64_t gap : {0, 1, 7}) all.push_back({rows, row_elements, row_elements + gap});
+      }
+    }
+    all.push_back({300, 5, -9});
+    all.push_back({9, 5000, -5000});
+    all.push_back({60000, 11, 11});
+    all.push_back({60000, 11, 12});
+    all.push_back({3, 1200000, 1200001});
+    return all;
+  }
+
+  // One element at a time, in a pass of its own for each operation.
+  struct Beside {
+    Operation operation;
+    Operand operand;
+  };
+  void RunSeparately(T* data, const Geometry& g, const std::vector<Beside>& steps) const {
+    for (const Beside& step : steps) {
+      const Kernel kernel = FindKernel(step.operation, OperandKind::kArray, DTypeOf<T>);
+      const Operand& b = step.operand;
+      for (int64_t r = 0; r < g.rows; ++r) {
+        for (int64_t c = 0; c < g.row_elements; ++c) {
+          const bool one_row = b.source == Operand::Source::kRow;
+          const bool one_column = b.source == Operand::Source::kColumn;
+          const bool flat = b.source == Operand::Source::kArray;
+          const int64_t row_stride = flat      ? g.row_elements * static_cast<int64_t>(sizeof(T))
+                                     : one_row ? 0
+                                               : b.stride;
+          const auto* value = static_cast<const std::byte*>(b.data) + r * row_stride +
+                              (one_column ? 0 : c * static_cast<int64_t>(sizeof(T)));
+          kernel(Bytes(data + r * g.stride + c), value, 1);
+        }
+      }
+    }
+  }
+};
+
+using RowTypes = testing::Types<uint8_t, float, int32_t, std::complex<double>>;
+TYPED_TEST_SUITE(UpdateChainRowsTest, RowTypes);
+
+TYPED_TEST(UpdateChainRowsTest, IsOneElementAtATime) {
+  using T = TypeParam;
+  constexpr auto kItem = static_cast<int64_t>(sizeof(T));
+  for (const auto& g : this->Geometries()) {
+    const auto elements = static_cast<size_t>(g.extent());
+    const std::vector<T> values = RandomValues<T>(elements + 2, 1);
+    // Rows of another stride, an array without gaps, a row, a column of every second element.
+    const int64_t other_stride = g.row_elements + 2;
+    const std::vector<T> rows = RandomValues<T>(static_cast<size_t>(g.rows * other_stride), 2);
+    const std::vector<T> array = RandomValues<T>(static_cast<size_t>(g.rows * g.row_elements), 3);
+    const std::vector<T> row = RandomValues<T>(static_cast<size_t>(g.row_elements), 4);
+    const std::vector<T> column = RandomValues<T>(static_cast<size_t>(2 * g.rows), 5);
+    const Operand operands[] = {
+        Operand::Rows(rows.data(), g.rows, g.row_elements, other_stride * kItem),
+        Operand::Array(array.data(), g.rows * g.row_elements),
+        Operand::Row(row.data(), g.row_elements),
+        Operand::Column(column.data(), g.rows, 2 * kItem)};
+    std::vector<std::vector<typename TestFixture::Beside>> chains;
+    for (const Operand& operand : operands) chains.push_back({{Operation::kAdd, operand}});
+    chains.push_back({{Operation::kAdd, operands[0]},
+                      {Operation::kMultiply, operands[1]},
+                      {Operation::kSubtract, operands[2]},
+                      {Operation::kAdd, operands[3]}});
+    for (const auto& chain : chains) {
+      std::vector<T> expected = values;
+      this->RunSeparately(expected.data() + 1 + g.first(), g, chain);
+      for (int threads : {1, 2}) {
+        std::vector<T> actual = values;
+        UpdateChain update(DTypeOf<T>, RowSpan{Bytes(actual.data() + 1 + g.first()), g.rows,
+                                               g.row_elements, g.stride * kItem});
+        update.set_max_threads(threads);
+        for (const auto& step : chain) update.Append(step.operation, step.operand);
+        ASSERT_TRUE(update.Run().ok()) << update.Run();
+        ASSERT_EQ(std::memcmp(actual.data(), expected.data(), actual.size() * sizeof(T)), 0)
+            << g.rows << " rows of " << g.row_elements << ", stride " << g.stride << ", "
+            << chain.size() << " operations, source " << static_cast<int>(chain[0].operand.source)
+            << ", " << threads << " threads";
+      }
+    }
+  }
+}
+
+TEST(UpdateChainShapesTest, RowsThatTakeTurnsShareNoByte) {
+  float values[] = {1, 2, 3, 4, 5, 6, 7, 8};
+  const RowSpan left = {Bytes(values), 2, 2, 16};
+  UpdateChain chain(DType::kFloat32, left);
+  chain.Append(Operation::kAdd, Operand::Rows(values + 2, 2, 2, 16));
+  ASSERT_TRUE(chain.Run().ok()) << chain.Run();
+  EXPECT_EQ((std::vector<float>(values, values + 8)),
+            (std::vector<float>{4, 6, 3, 4, 12, 14, 7, 8}));
+  for (int64_t offset : {1, 3}) {
+    UpdateChain bad(DType::kFloat32, left);
+    bad.Append(Operation::kAdd, Operand::Rows(values + offset, 2, 2, 16));
+    EXPECT_EQ(bad.Run().code(), absl::StatusCode::kInvalidArgument) << offset;
+  }
+}
+
+TEST(UpdateChainShapesTest, OperandMayBeTheRowsThemselves) {
+  float values[] = {1, 2, 3, 4, 5, 6};
+  UpdateChain chain(DType::kFloat32, RowSpan{Bytes(values), 2, 2, 12});
+  chain.Append(Operation::kMultiply, Operand::Rows(values, 2, 2, 12));
+  ASSERT_TRUE(chain.Run().ok()) << chain.Run();
+  EXPECT_EQ((std::vector<float>(values, values + 6)), (std::vector<float>{1, 4, 3, 16, 25, 6}));
+}
+
+TEST(UpdateChainShapesTest, CastInTheMiddle) {
+  std::vector<float> values(20000, 2.75F);
+  UpdateChain chain(DType::kFloat32, Bytes(values.data()), 20000);
+  const float half = 0.5F;
+  const int32_t three = 3;
+  chain.Append(Operation::kAdd, Operand::Scalars(&half));
+  chain.Cast(DType::kInt32);
+  EXPECT_EQ(chain.dtype(), DType::kInt32);
+  chain.Append(Operation::kLeftShift, Operand::Scalars(&three));
+  chain.Cast(DType::kFloat32);
+  chain.Append(Operation::kAdd, Operand::Scalars(&half));
+  ASSERT_TRUE(chain.Run().ok()) << chain.Run();
+  EXPECT_EQ(values, std::vector<float>(20000, 24.5F));
+}
+
 void ExpectRefused(const absl::Status& status, const std::string& message) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
   EXPECT_NE(status.message().find(message), absl::string_view::npos) << status;
@@ -158,12 +315,84 @@ TEST(UpdateChainErrorsTest, NoSuchKernel) {
       ApplyInPlace(Operation::kDivide, DType::kInt32, Bytes(values), 2, Operand::Scalars(&two)),
       "no in-place divide of int32 elements with a scalar");
   ExpectRefused(
-      ApplyInPlace(Operation::kAdd, DType::kBool, Bytes(values), 2, Operand::Scalars(&two)),
+      ApplyInPlace(Operation::kSubtract, DType::kBool, Bytes(values), 2, Operand::Scalars(&two)),
       "bool");
   ExpectRefused(ApplyInPlace(Operation::kMultiplyAdd, DType::kInt32, Bytes(values), 2,
                              Operand::Array(values, 2)),
                 "with an array");
   EXPECT_EQ(values[0], 6);
+}
+
+TEST(UpdateChainErrorsTest, WhatNumPyRefuses) {
+  std::vector<double> memory(2);
+  struct Refused {
+    Operation operation;
+    DType dtype;
+  };
+  const Refused refused[] = {
+      {Operation::kDivide, DType::kUint8},          {Operation::kSubtract, DType::kBool},
+      {Operation::kBitwiseAnd, DType::kFloat32},    {Operation::kLeftShift, DType::kFloat64},
+      {Operation::kFloorDivide, DType::kComplex64}, {Operation::kMinimum, DType::kComplex128},
+  };
+  for (const Refused& r : refused) {
+    ExpectRefused(ApplyInPlace(r.operation, r.dtype, Bytes(memory.data()), 1,
+                               Operand::Scalars(memory.data())),
+                  "there is no in-place");
+  }
+  for (Operation operation : {Operation::kSqrt, Operation::kExp, Operation::kReciprocal}) {
+    ExpectRefused(ApplyInPlace(operation, DType::kInt64, Bytes(memory.data()), 1, Operand::None()),
+                  "there is no in-place");
+  }
+  // A scalar too many, and one too few.
+  ExpectRefused(ApplyInPlace(Operation::kSqrt, DType::kFloat64, Bytes(memory.data()), 1,
+                             Operand::Scalars(memory.data())),
+                "with a scalar");
+  ExpectRefused(
+      ApplyInPlace(Operation::kAdd, DType::kFloat64, Bytes(memory.data()), 1, Operand::None()),
+      "with no operand");
+  UpdateChain chain(DType::kFloat64, Bytes(memory.data()), 2);
+  chain.Cast(DType::kInt32);
+  ExpectRefused(chain.Run(), "float64 elements cannot be cast in place to int32");
+}
+
+TEST(UpdateChainErrorsTest, Exponents) {
+  double values[] = {2, 3};
+  for (double bad : {-1.0, 0.5, 65.0, std::nan("")}) {
+    ExpectRefused(
+        ApplyInPlace(Operation::kPower, DType::kFloat64, Bytes(values), 2, Operand::Scalars(&bad)),
+        "whole exponent");
+  }
+  int8_t number = 2;
+  const int8_t minus_one = -1;
+  ExpectRefused(ApplyInPlace(Operation::kPower, DType::kInt8, Bytes(&number), 1,
+                             Operand::Scalars(&minus_one)),
+                "negative powers");
+  const double five = 5;
+  ASSERT_TRUE(
+      ApplyInPlace(Operation::kPower, DType::kFloat64, Bytes(values), 2, Operand::Scalars(&five))
+          .ok());
+  EXPECT_EQ(values[0], 32);
+  EXPECT_EQ(values[1], 243);
+}
+
+TEST(UpdateChainErrorsTest, RowsOfOtherLengths) {
+  std::vector<float> values(12);
+  const RowSpan target = {Bytes(values.data()), 2, 3, 24};
+  const std::vector<float> others(12);
+  for (const Operand& operand :
+       {Operand::Row(others.data(), 4), Operand::Column(others.data(), 3, 4),
+        Operand::Rows(others.data(), 3, 2, 8), Operand::Rows(others.data(), 2, 4, 16)}) {
+    UpdateChain chain(DType::kFloat32, target);
+    chain.Append(Operation::kAdd, operand);
+    ExpectRefused(chain.Run(), "add of 2 rows of 3 elements cannot have an operand");
+  }
+  UpdateChain overlapping(DType::kFloat32, RowSpan{Bytes(values.data()), 2, 3, 8});
+  overlapping.Append(Operation::kSqrt, Operand::None());
+  ExpectRefused(overlapping.Run(), "rows of the array overlap");
+  // A row of the array itself would be read after it was changed.
+  UpdateChain own_row(DType::kFloat32, target);
+  own_row.Append(Operation::kAdd, Operand::Row(values.data(), 3));
+  ExpectRefused(own_row.Run(), "overlaps");
 }
 
 TEST(UpdateChainErrorsTest, OneBadStepSparesTheArray) {
