@@ -49,6 +49,10 @@ Kernel FindHalfOfTarget(Operation operation, OperandKind kind) {
       return Unary<Rounded<Reciprocal>, Half>(kind);
     case Operation::kFill:
       return WithScalar<Fill, Plain<uint16_t>>(kind);
+    case Operation::kMinimum:  // of equal ones the first: only here, as NumPy does
+      return Binary<Extremum<LessEqual, Quiet>, Half>(kind);
+    case Operation::kMaximum:
+      return Binary<Extremum<GreaterEqual, Quiet>, Half>(kind);
     case Operation::kExp:
       return Unary<Rounded<Exp>, Half>(kind);
     case Operation::kLog:

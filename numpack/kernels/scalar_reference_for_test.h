@@ -299,6 +299,10 @@ inline Float16 RoundToHalf(float value) {
 
 inline Float16 Reference(Operation operation, Float16 x, Float16 a, Float16 b) {
   switch (operation) {
+    case Operation::kMinimum:  // of equal zeros the first
+    case Operation::kMaximum:
+      if ((x.bits & 0x7FFF) == 0 && (b.bits & 0x7FFF) == 0) return x;
+      return RoundToHalf(Reference(operation, ToFloat32(x), ToFloat32(a), ToFloat32(b)));
     case Operation::kFill:
       return b;
     case Operation::kNegate:

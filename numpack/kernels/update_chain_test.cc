@@ -188,9 +188,9 @@ class UpdateChainRowsTest : public testing::Test {
     }
     all.push_back({300, 5, -9});
     all.push_back({9, 5000, -5000});
-    all.push_back({60000, 11, 11});
-    all.push_back({60000, 11, 12});
-    all.push_back({3, 1200000, 1200001});
+    all.push_back({30000, 11, 11});
+    all.push_back({30000, 11, 12});
+    all.push_back({2, 300000, 300001});
     return all;
   }
 
