@@ -65,7 +65,7 @@ class [[nodiscard]] InPlaceChain {
   explicit InPlaceChain(View<T> view)
       : view_(std::move(view)),
         chain_(DTypeOf<T>, in_place_internal::RowsOf(reinterpret_cast<std::byte*>(view_.data()),
-                                                     view_.shape(), view_.size())) {
+                                                     view_.shape(), view_.size(), sizeof(T))) {
     chain_.Fail(view_.Check());
   }
 
