@@ -52,8 +52,9 @@ HWY_INLINE auto CountIsSmall(D d, V count) {
   return hn::Lt(count, hn::Set(d, static_cast<hn::TFromD<D>>(sizeof(hn::TFromD<D>) * 8)));
 }
 
-// Of signed lanes too: T is unsigned.
-struct LeftShift : Loud {
+// Of signed lanes too: T is unsigned. Quiet, as instruction sets without such shifts make powers of
+// two of floats.
+struct LeftShift : Quiet {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V x, V count) const {
     using T = hn::TFromD<D>;
