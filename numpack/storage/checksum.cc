@@ -4,14 +4,13 @@
 #include <vector>
 
 #include "absl/crc/crc32c.h"
+#include "numpack/base/crc32c.h"
 #include "numpack/base/status_macros.h"
 
 namespace numpack::storage {
 
 uint32_t ExtendChecksum(uint32_t checksum, absl::Span<const std::byte> bytes) {
-  return static_cast<uint32_t>(absl::ExtendCrc32c(
-      absl::crc32c_t{checksum},
-      absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())));
+  return ExtendCrc32c(checksum, bytes);
 }
 
 absl::StatusOr<uint32_t> ExtendChecksum(uint32_t checksum, Segment& segment, uint64_t offset,
