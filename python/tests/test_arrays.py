@@ -1,5 +1,8 @@
 """Arrays that can be stored: rows D."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -213,3 +216,21 @@ def test_D14_large_arrays_are_like_small_ones(npk):
     with npk.writable_batch_mode() as wb:
         wb.load("a")[7, 0] = -1
     assert npk.getitem("a", 7)[0, 0] == -1
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 100, 1000, 70_000])
+def test_loaded_arrays_are_aligned_and_like_any_others(npk, rows):
+    npk.save({"a": numbers(rows, 3)})
+    with npk.batch_mode():
+        loaded = [npk.load("a") for _ in range(2)]
+    for array in [*loaded, npk.load("a"), npk.load("a")]:
+        assert array.flags.owndata or rows == 0
+        assert array.nbytes < 65536 or array.ctypes.data % 64 == 0
+    array = npk.load("a")
+    del loaded
+    for size in (3 * rows + 1000, 3 * rows + 1, 5):  # NumPy moves the memory
+        array.resize(size, refcheck=False)
+        kept = min(size, 3 * rows)
+        assert same(array[:kept], numbers(rows, 3).ravel()[:kept])
+    assert same(pickle.loads(pickle.dumps(npk.load("a"))), numbers(rows, 3))
+    assert same(copy.deepcopy(npk.load("a")), numbers(rows, 3))

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "python/numpack/native/aligned_memory.h"
 #include "python/numpack/native/gil.h"
 #include "python/numpack/native/in_place_array.h"
 #include "python/numpack/native/numpy_api.h"
@@ -143,8 +144,13 @@ absl::StatusOr<AnyArray> NewNdarray(DType dtype, absl::Span<const int64_t> shape
   const HeldGil held;
   if (!held) return absl::CancelledError("the interpreter is ending");
   absl::InlinedVector<npy_intp, 4> dims(shape.begin(), shape.end());
-  PyObject* ndarray =
-      PyArray_SimpleNew(static_cast<int>(dims.size()), dims.data(), NumpyType(dtype));
+  PyObject* ndarray = nullptr;
+  {
+    size_t bytes = ItemSize(dtype);
+    for (const int64_t length : shape) bytes *= static_cast<size_t>(length);
+    const AlignedMemory aligned(bytes);
+    ndarray = PyArray_SimpleNew(static_cast<int>(dims.size()), dims.data(), NumpyType(dtype));
+  }
   if (ndarray == nullptr) return TakePythonError();
   const nb::object owned = nb::steal(ndarray);
   MakeInPlaceArray(owned);
