@@ -1,7 +1,7 @@
 // Memory for ndarrays that begins at a cache line.
 //
 // NumPy's own begins at any multiple of 16 bytes, as malloc pleases, and its loops over large
-// arrays are up to an eighth slower where that is not a multiple of 32.
+// arrays are up to a sixth slower where that is not a multiple of 32.
 #ifndef NUMPACK_PYTHON_NUMPACK_NATIVE_ALIGNED_MEMORY_H_
 #define NUMPACK_PYTHON_NUMPACK_NATIVE_ALIGNED_MEMORY_H_
 
