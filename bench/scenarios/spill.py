@@ -1,10 +1,10 @@
 """What a memory limit costs: the example of the batch modes' specification, with and without one.
 
 1,000 arrays are loaded, doubled and saved in one batch whose memory limit is a tenth of the data,
-so nine of ten arrays are spilled, and in one without a limit. Every (limit, round) is a process of its
-own on a store of its own; the rounds alternate, and which comes first alternates too. Timed is the
-block, from its beginning to the end of its commit. Results are checked afterwards; exits non-zero
-when one is wrong.
+so nine of ten arrays are spilled, and in one without a limit. Every (limit, round) is a process of
+its own on a store of its own; the rounds alternate, and which comes first alternates too. Timed is
+the block, from its beginning to the end of its commit. Results are checked afterwards; exits
+non-zero when one is wrong.
 """
 
 import argparse
