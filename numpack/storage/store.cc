@@ -10,6 +10,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "numpack/base/process.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/mutation.h"

@@ -301,7 +301,7 @@ TEST_F(StoreTest, AStoreThatWasBeingMadeIsMadeAnew) {
   const std::string log = ReadFile(*backend_, "log.1");
   const auto first_records =
       static_cast<size_t>(store_->stats().log_bytes) - 40;  // before the seal
-  for (size_t length = 0; length < first_records; ++length) {
+  for (size_t length = 0; length < first_records; length += 3) {
     for (const char* boot : {kBoot, kOtherBoot}) {
       const auto cut = CopyOf(*backend_, boot);
       WriteFile(*cut, "log.1", log.substr(0, length) + std::string(log.size() - length, '\0'));
@@ -309,7 +309,7 @@ TEST_F(StoreTest, AStoreThatWasBeingMadeIsMadeAnew) {
       ASSERT_OK(store.status());
       EXPECT_EQ(AllContents(**store), Contents());
       ASSERT_OK(PutBytes(**store, "a", "bytes"));
-      EXPECT_EQ(AllContents(*Open(CopyOf(*cut, kBoot))), (Contents{{"a", "bytes"}}));
+      EXPECT_EQ(AllContents(*Open(CopyOf(*cut, boot))), (Contents{{"a", "bytes"}}));
     }
   }
 }

@@ -15,7 +15,7 @@ rules() {
 pins-not-counted                       //tests/concurrency:pins_test --gtest_filter=*WhatIsHeld*
 no-second-look                         //tests/concurrency:pins_test --gtest_filter=*LookAgain*
 counters-looked-at-before-publishing   //tests/concurrency:pins_test --gtest_filter=*UntilTheCommit*
-held-rows-rewritten                    //numpack/storage:store_test --gtest_filter=RewriteTest.*
+held-rows-rewritten                    //numpack/storage:store_test --gtest_filter=*HeldArrays*
 recycled-before-barrier                $replay --only=new/relaxed/save_over,save_over
 only-newest-barrier-protected          //numpack/storage:limbo_test
 barrier-in-the-making-unprotected      //numpack/storage:limbo_test
@@ -26,10 +26,10 @@ sealed-before-log-synced               $replay --only=new/relaxed/save_new,flush
 found-log-sealed-unsynced              //numpack/storage:store_crash_test --gtest_filter=*FoundLog*
 barrier-covers-what-came-meanwhile     $replay --only=new/relaxed/save_new,flush_busy
 records-behind-barrier-trusted         $replay --only=new/relaxed/save_new
-appended-behind-untrusted-tail         //numpack/storage:store_test
+appended-behind-untrusted-tail         //numpack/storage:store_test --gtest_filter=*NothingIsAppended*
 checksum-ignored                       //numpack/storage:record_test
 link-ignored                           //numpack/storage:record_test
-torn-tail-not-wiped                    //numpack/storage:store_test
+torn-tail-not-wiped                    //numpack/storage:store_crash_test --gtest_filter=*Wiped*
 wiped-from-the-front                   //numpack/storage:store_crash_test --gtest_filter=*Wiped*
 redo-not-applied                       $replay --only=new/relaxed/rewrite
 undo-not-applied                       $replay --only=new/relaxed/rewrite
