@@ -163,9 +163,9 @@ absl::Status ReplayLog(const ParsedLog& log, Backend& backend,
   // It was read from the disk, so it is durable, with or without a seal: nothing older comes back,
   // and files may have been cut to what it needs.
   if (!IsBroken("older-states-kept-after-restart")) {
-    state.limbo.Barrier(state.changed);
+    state.limbo.Barrier(state.end.generation);
     state.limbo.Sealed();
-    state.covered = state.changed;
+    state.covered = state.end.generation;
   }
   return UndoBehind(log, count, state);
 }

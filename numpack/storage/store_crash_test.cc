@@ -188,6 +188,28 @@ TEST_F(StoreCrashTest, WhatWasCutOffAfterTheLastBarrierIsNotMissed) {
   EXPECT_EQ(AllContents(*store_), (Contents{{"a", "alpha"}}));
 }
 
+// A log that says nothing but its checkpoint was made by a change of logs.
+TEST_F(StoreCrashTest, WhatARestartHasFoundIsNotOverwrittenBeforeTheNextBarrier) {
+  ASSERT_OK(PutBytes(*store_, "a", std::string(1000, 'a')));
+  ASSERT_OK(PutAndChangeLog());
+  const Contents expected = AllContents(*store_);
+  Left all(/*new_bytes=*/true, All);
+  Start(Disk().AfterRestart(all), "boot 2");
+  for (const char c : {'b', 'c', 'd'}) ASSERT_OK(PutBytes(*store_, "a", std::string(1000, c)));
+  class NoLogs final : public CrashChoices {
+   public:
+    Sector PickSector(absl::string_view file, uint64_t,
+                      const std::vector<std::string>& versions) override {
+      const size_t version = absl::StartsWith(file, "log.") ? 0 : versions.size() - 1;
+      return {version, version, DiskModel::kSectorBytes};
+    }
+    size_t PickSize(absl::string_view, size_t versions) override { return versions - 1; }
+    bool PickHappened(const RecordedCall&) override { return true; }
+  } no_logs;
+  Start(Disk().AfterRestart(no_logs), "boot 3");
+  EXPECT_EQ(AllContents(*store_), expected);
+}
+
 TEST_F(StoreCrashTest, ANewLogThatCannotBeSurelyRemovedEndsAllChanges) {
   ASSERT_OK(PutBytes(*store_, "a", "alpha"));
   ASSERT_OK(store_->Flush());

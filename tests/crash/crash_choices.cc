@@ -215,7 +215,7 @@ absl::Status ForSomeCrashes(const DiskModel& disk, const CrashEffort& effort,
       Enumeration::Choices choices(all);
       status = look_at(choices);
     } while (status.ok() && all.Advance());
-  } else {
+  } else if (effort.all_up_to > 0) {
     for (const Taste logs : {Taste::kOld, Taste::kNew}) {
       for (const Taste arrays : {Taste::kOld, Taste::kNew}) {
         for (const Taste entries : {Taste::kOld, Taste::kNew})

@@ -12,7 +12,7 @@
 namespace numpack::crash {
 
 struct CrashEffort {
-  size_t all_up_to;  // if there are not more possibilities of whole sectors, all of them
+  size_t all_up_to;  // if there are not more possibilities of whole sectors, all of them; 0: none
   // Else the usual suspects (logs old or new, arrays old or new, directory old or new), and so many
   // random ones, half of which tear sectors.
   size_t random;

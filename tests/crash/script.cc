@@ -435,9 +435,9 @@ absl::Status Player::InPlace(bool busy) {
   State::Array& array = open.arrays.at("m");
   const std::string metadata = absl::StrCat("changed ", next_);
   NUMPACK_ASSIGN_OR_RETURN(std::string changed, BytesOf("m"));
-  const size_t half = changed.size() / 2;
-  const Bytes stored = NewBytes(half);
-  changed.replace(100, half, *stored);
+  const size_t length = 4000;
+  const Bytes stored = NewBytes(length);
+  changed.replace(100, length, *stored);
   const Bytes after_bytes = std::make_shared<const std::string>(std::move(changed));
   array.mixed_with.push_back(array.bytes);
   storage::InPlaceMapping mapping;
@@ -453,14 +453,14 @@ absl::Status Player::InPlace(bool busy) {
       return absl::OkStatus();
     });
   };
-  NUMPACK_RETURN_IF_ERROR(store(0, half / 2));
+  NUMPACK_RETURN_IF_ERROR(store(0, length / 2));
   if (busy) {
     // The floor stays what it is: the commit is not durable yet.
     NUMPACK_RETURN_IF_ERROR(Put("a", 500));
     open = *state_;
   }
   NUMPACK_RETURN_IF_ERROR(Run("store", open, Barrier::kNone, [&] {
-    std::memcpy(mapping.region.data() + 100 + half / 2, stored->data() + half / 2, half - half / 2);
+    std::memcpy(mapping.region.data() + 100 + length / 2, stored->data() + length / 2, length / 2);
     return absl::OkStatus();
   }));
   State after = open;
