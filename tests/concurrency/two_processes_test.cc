@@ -110,9 +110,9 @@ absl::Status Take(const std::string& dir, uint64_t process) {
 }
 
 absl::StatusOr<ChildProcess> StartSecond(const std::string& program, const std::string& dir) {
-  return ChildProcess::Start(program, {absl::StrCat("--dir=", dir),
-                                       absl::StrCat("--steps=", absl::GetFlag(FLAGS_steps)),
-                                       absl::StrCat("--seed=", absl::GetFlag(FLAGS_seed))});
+  return ChildProcess::Start(
+      program, {absl::StrCat("--dir=", dir), absl::StrCat("--steps=", absl::GetFlag(FLAGS_steps)),
+                absl::StrCat("--seed=", absl::GetFlag(FLAGS_seed))});
 }
 
 absl::Status Drive(const std::string& program, const std::string& dir) {
@@ -127,8 +127,7 @@ absl::Status Drive(const std::string& program, const std::string& dir) {
   const absl::Status status = Take(dir, 0);
   const Ending ending = second.Wait();
   NUMPACK_RETURN_IF_ERROR(status);
-  if (!ending.well)
-    return absl::InternalError(absl::StrCat("the second process ", ending.how));
+  if (!ending.well) return absl::InternalError(absl::StrCat("the second process ", ending.how));
 
   NUMPACK_ASSIGN_OR_RETURN(NumPack store, NumPack::Open(dir + "/store"));
   NUMPACK_RETURN_IF_ERROR(CheckAppended(store, static_cast<uint64_t>(absl::GetFlag(FLAGS_steps))));
@@ -159,6 +158,7 @@ int main(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);
   const absl::Status status = numpack::Run(numpack::ThisProgram(argv[0]));
   if (status.ok()) return 0;
-  std::fprintf(stderr, "process %d: %s\n", static_cast<int>(numpack::ProcessId()), status.ToString().c_str());
+  std::fprintf(stderr, "process %d: %s\n", static_cast<int>(numpack::ProcessId()),
+               status.ToString().c_str());
   return 1;
 }

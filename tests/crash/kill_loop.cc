@@ -242,7 +242,7 @@ int main(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);
   const absl::Status status = numpack::crash::Run(numpack::ThisProgram(argv[0]));
   if (status.ok()) return 0;
-  std::fprintf(stderr, "%d %s: %s\n", static_cast<int>(numpack::ProcessId()), absl::GetFlag(FLAGS_role).c_str(),
-               status.ToString().c_str());
+  std::fprintf(stderr, "%d %s: %s\n", static_cast<int>(numpack::ProcessId()),
+               absl::GetFlag(FLAGS_role).c_str(), status.ToString().c_str());
   return 1;
 }

@@ -1,5 +1,5 @@
-// Makes a store by a fixed series of operations, looks whether it holds what they leave, or shows it
-// byte for byte. Whatever systems the steps run on, the result is the same.
+// Makes a store by a fixed series of operations, looks whether it holds what they leave, or shows
+// it byte for byte. Whatever systems the steps run on, the result is the same.
 //
 //   exchange write DIRECTORY      a new store: the first half of the operations
 //   exchange continue DIRECTORY   opens it, looks at all arrays, and does the second half
@@ -33,7 +33,8 @@
 namespace numpack {
 namespace {
 
-constexpr char kUnicode[] = "\xc3\x84rger/\xe6\x96\x87 \xf0\x9f\x99\x82: con";  // no file name anywhere
+constexpr char kUnicode[] =
+    "\xc3\x84rger/\xe6\x96\x87 \xf0\x9f\x99\x82: con";  // no file name anywhere
 constexpr int64_t kRows = 40'000;
 
 std::vector<double> Numbers(int64_t count, double start) {
@@ -85,8 +86,7 @@ absl::Status CheckFirst(const NumPack& store) {
   if (nothing.shape != Shape{0, 3}) return absl::DataLossError("nothing is something");
   if (store.Contains("gone")) return absl::DataLossError("gone is there");
   for (int i = 30; i < 50; ++i) {
-    NUMPACK_ASSIGN_OR_RETURN(const auto small,
-                             store.View<int32_t>(absl::StrCat("small ", i % 20)));
+    NUMPACK_ASSIGN_OR_RETURN(const auto small, store.View<int32_t>(absl::StrCat("small ", i % 20)));
     if (small.size() != static_cast<size_t>(1 + i % 7) || small.data()[0] != i)
       return absl::DataLossError(absl::StrCat("small ", i % 20, " is not what was written"));
   }
@@ -134,8 +134,7 @@ absl::Status Check(const std::string& directory) {
     return absl::DataLossError("large is not what was written");
   for (int i = 30; i < 50; ++i) {
     const int32_t value = i % 20 < 10 ? i + 100 : i;
-    NUMPACK_ASSIGN_OR_RETURN(const auto small,
-                             store.View<int32_t>(absl::StrCat("small ", i % 20)));
+    NUMPACK_ASSIGN_OR_RETURN(const auto small, store.View<int32_t>(absl::StrCat("small ", i % 20)));
     if (small.size() != static_cast<size_t>(1 + i % 7) || small.data()[0] != value)
       return absl::DataLossError(absl::StrCat("small ", i % 20, " is not what was written"));
   }
@@ -215,8 +214,8 @@ absl::Status Show(const std::string& directory) {
     NUMPACK_ASSIGN_OR_RETURN(const auto file, backend->Open(name, OpenMode::kReadOnly));
     NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
     std::string bytes(static_cast<size_t>(size), '\0');
-    NUMPACK_RETURN_IF_ERROR(file->ReadAt(
-        0, absl::MakeSpan(reinterpret_cast<std::byte*>(&bytes[0]), bytes.size())));
+    NUMPACK_RETURN_IF_ERROR(
+        file->ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(&bytes[0]), bytes.size())));
     if (absl::StartsWith(name, "log.")) {
       std::printf("%s: %zu bytes\n", name.c_str(), bytes.size());
       NUMPACK_RETURN_IF_ERROR(ShowRecords(bytes));

@@ -20,7 +20,7 @@
 namespace numpack {
 namespace {
 
-constexpr uint64_t kFar = uint64_t{1} << 40;  // beyond the end of every file here
+constexpr uint64_t kFar = uint64_t{1} << 40;          // beyond the end of every file here
 constexpr uint64_t kLimit = (uint64_t{1} << 63) - 1;  // the end of the last range there is
 
 absl::StatusCode Try(File& file, uint64_t offset, uint64_t length, LockKind kind,

@@ -1,5 +1,5 @@
-// <windows.h> without the macros that get in everybody's way. Never included by a header that others than this folder
-// see.
+// <windows.h> without the macros that get in everybody's way. Never included by a header that
+// others than this folder see.
 #ifndef NUMPACK_BACKENDS_WIN32_MMAP_WIN32_API_H_
 #define NUMPACK_BACKENDS_WIN32_MMAP_WIN32_API_H_
 

@@ -98,9 +98,9 @@ absl::Status Win32ErrorToStatus(Win32Error error, absl::string_view action,
   const Row* const row = std::find_if(std::begin(kTable), std::end(kTable),
                                       [error](const Row& r) { return r.error == error; });
   const bool known = row != std::end(kTable);
-  absl::Status status(known ? row->code : absl::StatusCode::kInternal,
-                      absl::StrCat(action, " ", object, ": ", WordsOf(error), " (Windows error ",
-                                   error, ")"));
+  absl::Status status(
+      known ? row->code : absl::StatusCode::kInternal,
+      absl::StrCat(action, " ", object, ": ", WordsOf(error), " (Windows error ", error, ")"));
   if (known) SetErrno(status, row->c_error);
   return status;
 }

@@ -137,8 +137,7 @@ absl::Status Win32File::ReadAt(uint64_t offset, absl::Span<std::byte> to) {
     if (expressible &&
         ReadFile(file_.handle.get(), to.data() + done, length, &got, &position) == 0) {
       const DWORD error = GetLastError();
-      if (error != ERROR_HANDLE_EOF)
-        return Win32ErrorToStatus(error, "cannot read", description());
+      if (error != ERROR_HANDLE_EOF) return Win32ErrorToStatus(error, "cannot read", description());
     }
     if (got == 0) {
       NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, Size());
@@ -188,8 +187,8 @@ absl::Status Win32File::Sync() {
                                 : Win32ErrorToStatus(error, "cannot sync", description());
 }
 
-// Others may have written what a File that was opened for reading is to make durable. Flushing needs
-// a handle that may write.
+// Others may have written what a File that was opened for reading is to make durable. Flushing
+// needs a handle that may write.
 Win32Error Win32File::FlushFile() const {
   if (file_.writable) return FlushBuffers(file_.handle.get());
   const Handle writable(ReOpenFile(file_.handle.get(), GENERIC_WRITE,

@@ -72,7 +72,8 @@ TEST_F(Win32MmapBackendTest, MissingDirectoryIsNotFoundUnlessItMayBeMade) {
 }
 
 TEST_F(Win32MmapBackendTest, MakesTheDirectoryAndItsParents) {
-  for (const char* name : {"one", "two/", "a\\b\\\\c\\..\\d\\", "./e/f///", "\xc3\x84 \xe6\x96\x87"}) {
+  for (const char* name :
+       {"one", "two/", "a\\b\\\\c\\..\\d\\", "./e/f///", "\xc3\x84 \xe6\x96\x87"}) {
     EXPECT_TRUE(OpenAt(temp_ / name)->CheckPresent().ok()) << name;
     EXPECT_TRUE(OpenError(temp_ / name, kMustExist).ok()) << name;
   }

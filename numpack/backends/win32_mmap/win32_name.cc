@@ -67,8 +67,8 @@ absl::StatusOr<std::wstring> Utf8ToWide(absl::string_view text) {
 }
 
 std::string WideToUtf8(std::wstring_view text) {
-  const int units = static_cast<int>(
-      std::min(text.size(), static_cast<size_t>(std::numeric_limits<int>::max())));
+  const int units =
+      static_cast<int>(std::min(text.size(), static_cast<size_t>(std::numeric_limits<int>::max())));
   if (units == 0) return "";
   const int length =
       WideCharToMultiByte(CP_UTF8, 0, text.data(), units, nullptr, 0, nullptr, nullptr);

@@ -92,8 +92,7 @@ class Child {
  public:
   Child(const std::string& role, const std::string& directory) {
     std::wstring program(32768, L'\0');
-    program.resize(
-        GetModuleFileNameW(nullptr, &program[0], static_cast<DWORD>(program.size())));
+    program.resize(GetModuleFileNameW(nullptr, &program[0], static_cast<DWORD>(program.size())));
     std::wstring command = L"\"" + program + L"\" --child=" + *Utf8ToWide(role) +
                            L" \"--directory=" + *Utf8ToWide(directory) + L"\"";
     STARTUPINFOW startup = {};
@@ -233,7 +232,8 @@ int main(int argc, char** argv) {
   std::string role, directory;
   for (int i = 1; i < argc; ++i) {
     const absl::string_view argument = argv[i];
-    if (argument.substr(0, kRole.size()) == kRole) role = std::string(argument.substr(kRole.size()));
+    if (argument.substr(0, kRole.size()) == kRole)
+      role = std::string(argument.substr(kRole.size()));
     if (argument.substr(0, kDirectory.size()) == kDirectory)
       directory = std::string(argument.substr(kDirectory.size()));
   }

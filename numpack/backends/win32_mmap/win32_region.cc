@@ -84,8 +84,8 @@ class Win32Region : public MappedRegion::Impl {
   }
 
   absl::Status MakePrivate() override {
-    return absl::UnimplementedError(absl::StrCat(
-        "Windows cannot cut off the mapping of ", description_, " from the file at its address"));
+    return absl::UnimplementedError(absl::StrCat("Windows cannot cut off the mapping of ",
+                                                 description_, " from the file at its address"));
   }
 
  private:
@@ -101,12 +101,12 @@ class Win32Region : public MappedRegion::Impl {
 Win32Error MapView(HANDLE file, uint64_t offset, size_t length, MapMode mode, std::byte*& start) {
   const bool writable = mode == MapMode::kReadWrite;
   // As large as the file is now. Sections of one file show the same bytes whatever their sizes.
-  const Handle section(CreateFileMappingW(file, nullptr, writable ? PAGE_READWRITE : PAGE_READONLY,
-                                          0, 0, nullptr));
+  const Handle section(
+      CreateFileMappingW(file, nullptr, writable ? PAGE_READWRITE : PAGE_READONLY, 0, 0, nullptr));
   if (!section.valid()) return GetLastError();
-  start = static_cast<std::byte*>(MapViewOfFile(
-      section.get(), writable ? FILE_MAP_READ | FILE_MAP_WRITE : FILE_MAP_READ,
-      static_cast<DWORD>(offset >> 32), static_cast<DWORD>(offset), length));
+  start = static_cast<std::byte*>(
+      MapViewOfFile(section.get(), writable ? FILE_MAP_READ | FILE_MAP_WRITE : FILE_MAP_READ,
+                    static_cast<DWORD>(offset >> 32), static_cast<DWORD>(offset), length));
   return start != nullptr ? Win32Error{ERROR_SUCCESS} : Win32Error{GetLastError()};
 }
 

@@ -184,8 +184,8 @@ Win32Error RenameHandle(HANDLE file, const std::wstring& path) {
   auto* const info = reinterpret_cast<FILE_RENAME_INFO*>(buffer.data());
   info->FileNameLength = static_cast<DWORD>(bytes);
   std::memcpy(info->FileName, path.data(), bytes);
-  return ErrorOf(SetFileInformationByHandle(file, FileRenameInfo, info,
-                                            static_cast<DWORD>(buffer.size())));
+  return ErrorOf(
+      SetFileInformationByHandle(file, FileRenameInfo, info, static_cast<DWORD>(buffer.size())));
 }
 
 Win32Error RemoveOnClose(HANDLE file) {

@@ -93,7 +93,8 @@ TEST(Win32NameTest, MakesPathsAbsoluteAndLong) {
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_EQ(*result, absolute) << path;
   }
-  EXPECT_EQ(*AbsolutePath("C:/" + std::string(5000, 'x')), L"\\\\?\\C:\\" + std::wstring(5000, 'x'));
+  EXPECT_EQ(*AbsolutePath("C:/" + std::string(5000, 'x')),
+            L"\\\\?\\C:\\" + std::wstring(5000, 'x'));
   EXPECT_EQ(AbsolutePath("relative")->substr(0, 4), L"\\\\?\\");
   for (const absl::string_view bad :
        {absl::string_view(), absl::string_view("a\0b", 3), absl::string_view("\xff"),
