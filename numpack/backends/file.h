@@ -43,7 +43,9 @@ class File {
   virtual absl::Status Reserve(uint64_t size) = 0;
 
   // Sets the end of the file. FailedPrecondition when a live mapping, made by any File of this
-  // backend on this file, reaches beyond the new end: Windows refuses that, so everyone does.
+  // backend on this file, reaches beyond the new end: Windows refuses that, so everyone does. A
+  // system may also refuse to shrink a file of which any part is mapped, here or by another process
+  // (Windows); then nothing has changed.
   virtual absl::Status Truncate(uint64_t size) = 0;
 
   // Fills `to` completely, or fails: OutOfRange when the file ends before. Nothing to fill is
@@ -64,7 +66,9 @@ class File {
   // a system call.
   virtual absl::StatusOr<MappedRegion> Map(uint64_t offset, uint64_t length, MapMode mode) = 0;
 
-  // Makes the file's contents and size durable, stores through shared mappings included.
+  // Makes the file's contents and size durable, stores of this process through shared mappings
+  // included. Where a mapping is the work of another process that one flushes it (MappedRegion::Flush)
+  // before: Windows does not know what it has not been told.
   virtual absl::Status Sync() = 0;
 
   // Locks the byte range [offset, offset + length), which need not exist and may lie anywhere below
