@@ -17,7 +17,7 @@ for mutant in $mutants; do
     echo "FAIL: $mutant passes"
     survivors=$((survivors + 1))
   else
-    echo "$mutant: fails $(grep -c '^\[  FAILED  \].*/0$' "$TEST_TMPDIR/log") cases"
+    echo "$mutant: fails $(grep -c '^\[  FAILED  \].*ms)$' "$TEST_TMPDIR/log") cases"
   fi
 done
 echo "$(wc -w <<<"$mutants") mutants"
