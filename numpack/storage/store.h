@@ -270,6 +270,7 @@ class Store : public std::enable_shared_from_this<Store> {
   static absl::Status SumCopies(std::vector<Catalogue::Put>& puts);
   // The checksum that the array's bytes have now; nothing when it carries none.
   static absl::StatusOr<std::optional<uint32_t>> ReadChecksum(const Entry& entry);
+  absl::Status LogInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items, InPlace state);
   absl::Status UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items, InPlace state);
 
   // Durability: store_flush.cc.

@@ -44,7 +44,12 @@ absl::StatusOr<InPlaceMapping> Store::BeginInPlace(absl::string_view name) {
     ReleaseLock();
     return status;
   }
-  NUMPACK_ASSIGN_OR_RETURN(mapping.bytes, Find(name));
+  absl::StatusOr<PinnedBytes> bytes = Find(name);
+  if (!bytes.ok()) {
+    EndInPlace({InPlaceEnd{std::string(name), entry->metadata}}).IgnoreError();
+    return bytes.status();
+  }
+  mapping.bytes = *std::move(bytes);
   return mapping;
 }
 
@@ -58,10 +63,7 @@ absl::Status Store::EndInPlace(absl::Span<const InPlaceEnd> ends) {
     if (entry->extent != nullptr) entry->extent->segment->MarkDirty();
   }
   absl::Status status = UpdateInPlace(RecordKind::kInPlaceEnd, ends, InPlace::kNo);
-  // An array whose end could not be noted stays open.
-  for (const InPlaceEnd& end : ends) {
-    if (FindEntry(end.name)->in_place == InPlace::kNo) ReleaseLock();
-  }
+  for (size_t i = 0; i < ends.size(); ++i) ReleaseLock();  // one for each begin
   return status;
 }
 
@@ -96,8 +98,8 @@ absl::StatusOr<std::optional<uint32_t>> Store::ReadChecksum(const Entry& entry) 
 }
 
 // Appends the record, makes the entries follow, and makes both durable.
-absl::Status Store::UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items,
-                                  InPlace state) {
+absl::Status Store::LogInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items, InPlace state) {
+  NUMPACK_RETURN_IF_ERROR(CheckWritable());
   InPlacePayload payload;
   for (const InPlaceEnd& item : items) {
     payload.items.push_back({item.name, item.metadata});
@@ -107,7 +109,6 @@ absl::Status Store::UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> 
   }
   {
     absl::MutexLock write_lock(&write_mu_);
-    NUMPACK_RETURN_IF_ERROR(CheckWritable());
     NUMPACK_RETURN_IF_ERROR(Append({{kind, Encode(payload)}}, [&](Catalogue& catalogue) {
       for (const InPlacePayload::Item& item : payload.items) {
         auto entry = std::make_shared<Entry>(*catalogue.Find(item.name));
@@ -121,6 +122,23 @@ absl::Status Store::UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> 
   }
   if (kind == RecordKind::kInPlaceBegin && IsBroken("begin-not-durable")) return absl::OkStatus();
   return Flush();
+}
+
+// After an error nobody goes on with the changes, so what is open then is interrupted, as the log
+// has it.
+absl::Status Store::UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items,
+                                  InPlace state) {
+  absl::Status status = LogInPlace(kind, items, state);
+  if (status.ok()) return status;
+  absl::MutexLock lock(&mu_);
+  for (const InPlaceEnd& item : items) {
+    const EntryPtr entry = catalogue_.Find(item.name);
+    if (entry == nullptr || entry->in_place != InPlace::kOpen) continue;
+    auto interrupted = std::make_shared<Entry>(*entry);
+    interrupted->in_place = InPlace::kInterrupted;
+    catalogue_.Update(item.name, std::move(interrupted));
+  }
+  return status;
 }
 
 }  // namespace numpack::storage

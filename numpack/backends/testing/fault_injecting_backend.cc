@@ -1,6 +1,7 @@
 #include "numpack/backends/testing/fault_injecting_backend.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -61,6 +62,7 @@ class FaultInjectingBackend::Plan {
     fault_ = std::move(fault);
     calls_ = 0;
     faults_ = 0;
+    failed_.clear();
   }
 
   // Counts a call; a value means that it is to fail.
@@ -70,6 +72,7 @@ class FaultInjectingBackend::Plan {
     ++calls_;
     if (calls_ < first_ || calls_ > last_) return std::nullopt;
     ++faults_;
+    failed_.push_back({operation, std::string(file)});
     return fault_;
   }
 
@@ -87,6 +90,14 @@ class FaultInjectingBackend::Plan {
     absl::MutexLock lock(&mutex_);
     return faults_;
   }
+  std::vector<BackendCall> failed() const {
+    absl::MutexLock lock(&mutex_);
+    return failed_;
+  }
+
+  // What is open.
+  std::atomic<int64_t> files{0};
+  std::atomic<int64_t> regions{0};
 
   void OverrideCapabilities(BackendCapabilities capabilities) {
     absl::MutexLock lock(&mutex_);
@@ -105,13 +116,17 @@ class FaultInjectingBackend::Plan {
   Fault fault_ ABSL_GUARDED_BY(mutex_) = {absl::OkStatus(), FaultKind::kFail};
   int64_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t faults_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<BackendCall> failed_ ABSL_GUARDED_BY(mutex_);
   std::optional<BackendCapabilities> capabilities_ ABSL_GUARDED_BY(mutex_);
 };
 
 class FaultInjectingBackend::FaultyRegion : public MappedRegion::Impl {
  public:
   FaultyRegion(MappedRegion inner, std::string name, std::shared_ptr<Plan> plan)
-      : inner_(std::move(inner)), name_(std::move(name)), plan_(std::move(plan)) {}
+      : inner_(std::move(inner)), name_(std::move(name)), plan_(std::move(plan)) {
+    ++plan_->regions;
+  }
+  ~FaultyRegion() override { --plan_->regions; }
 
   absl::Status Flush(size_t offset, size_t length) override {
     NUMPACK_RETURN_IF_ERROR(plan_->Check(BackendOperation::kFlush, name_));
@@ -138,7 +153,10 @@ class FaultInjectingBackend::FaultyRegion : public MappedRegion::Impl {
 class FaultInjectingBackend::FaultyFile final : public File {
  public:
   FaultyFile(std::unique_ptr<File> inner, std::string name, std::shared_ptr<Plan> plan)
-      : inner_(std::move(inner)), name_(std::move(name)), plan_(std::move(plan)) {}
+      : inner_(std::move(inner)), name_(std::move(name)), plan_(std::move(plan)) {
+    ++plan_->files;
+  }
+  ~FaultyFile() override { --plan_->files; }
 
   const std::string& description() const override { return inner_->description(); }
 
@@ -230,6 +248,9 @@ void FaultInjectingBackend::FailFrom(int64_t n, absl::Status status, FaultKind k
 void FaultInjectingBackend::Heal() { plan_->Set(0, -1, {absl::OkStatus(), FaultKind::kFail}); }
 int64_t FaultInjectingBackend::calls() const { return plan_->calls(); }
 int64_t FaultInjectingBackend::faults() const { return plan_->faults(); }
+std::vector<BackendCall> FaultInjectingBackend::failed_calls() const { return plan_->failed(); }
+int64_t FaultInjectingBackend::open_files() const { return plan_->files; }
+int64_t FaultInjectingBackend::open_regions() const { return plan_->regions; }
 
 void FaultInjectingBackend::OverrideCapabilities(BackendCapabilities capabilities) {
   plan_->OverrideCapabilities(capabilities);

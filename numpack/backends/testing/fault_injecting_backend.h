@@ -91,6 +91,14 @@ class FaultInjectingBackend final : public Backend {
   int64_t calls() const;
   int64_t faults() const;
 
+  // The calls that were made to fail since then, in order.
+  std::vector<BackendCall> failed_calls() const;
+
+  // Files and mapped regions that were made from it and are still there: what is left when all is
+  // closed is a leak.
+  int64_t open_files() const;
+  int64_t open_regions() const;
+
   // What capabilities() tells from now on. Calls that need what is missing are not stopped.
   void OverrideCapabilities(BackendCapabilities capabilities);
 

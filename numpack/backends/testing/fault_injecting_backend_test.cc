@@ -128,6 +128,27 @@ TEST_F(FaultInjectingBackendTest, FilesOutliveIt) {
   EXPECT_EQ((*file)->Sync(), fault_);
 }
 
+TEST_F(FaultInjectingBackendTest, CountsWhatIsOpen) {
+  EXPECT_EQ(faulty_->open_files(), 0);
+  {
+    const std::unique_ptr<File> file = Create("a");
+    ASSERT_TRUE(file->Reserve(16).ok());
+    const auto region = file->Map(0, 16, MapMode::kReadOnly);
+    ASSERT_TRUE(region.ok());
+    EXPECT_EQ(faulty_->open_files(), 1);
+    EXPECT_EQ(faulty_->open_regions(), 1);
+    faulty_->FailFrom(1, fault_);
+    EXPECT_FALSE(file->Map(0, 16, MapMode::kReadOnly).ok());
+    EXPECT_FALSE(faulty_->Open("b", OpenMode::kCreate).ok());
+  }
+  EXPECT_EQ(faulty_->open_files(), 0);
+  EXPECT_EQ(faulty_->open_regions(), 0);
+  const std::vector<BackendCall> failed = faulty_->failed_calls();
+  ASSERT_EQ(failed.size(), 2u);
+  EXPECT_EQ(failed[0].operation, BackendOperation::kMap);
+  EXPECT_EQ(failed[1].file, "b");
+}
+
 TEST_F(FaultInjectingBackendTest, CapabilitiesCanBeTakenAway) {
   EXPECT_TRUE(faulty_->capabilities().mappings);
   faulty_->OverrideCapabilities(BackendCapabilities{});
