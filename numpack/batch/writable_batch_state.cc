@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "numpack/base/mode_error.h"
+#include "numpack/base/name_array.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/core/array_metadata.h"
 #include "numpack/storage/store.h"
@@ -81,7 +82,7 @@ absl::StatusOr<WritableBatchState::Loaded> WritableBatchState::Open(absl::string
     absl::StatusOr<storage::InPlaceMapping> begun =
         atomic_ ? storage.BeginCopy(name) : storage.BeginInPlace(name);
     // The handle was good a moment ago: somebody else has the array open.
-    if (!begun.ok()) return AsModeError(begun.status());
+    if (!begun.ok()) return NameArray(name, AsModeError(begun.status()));
     mapping = *std::move(begun);
     // Looked at again: another writer may have come between, and changed the shape or dropped rows.
     absl::StatusOr<ArrayInfo> now = InfoOf(name, mapping.bytes);

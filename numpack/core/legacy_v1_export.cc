@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "numpack/backends/file.h"
+#include "numpack/base/name_array.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/core/array.h"
 #include "numpack/core/dtype.h"
@@ -78,7 +79,8 @@ class Exporter {
   static std::string WorkName(size_t number) { return absl::StrCat("export.", number); }
 
   absl::Status WriteAll() {
-    for (const Item& item : items_) NUMPACK_RETURN_IF_ERROR(WriteArray(item.array));
+    for (const Item& item : items_)
+      NUMPACK_RETURN_IF_ERROR(NameArray(item.record.name, WriteArray(item.array)));
     // Arrays whose own name makes a good file name come first, so that no substitute takes it.
     std::vector<size_t> others;
     for (size_t i = 0; i < items_.size(); ++i) {

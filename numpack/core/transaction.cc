@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/cord.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "numpack/base/mode_error.h"
+#include "numpack/base/name_array.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/core/array_metadata.h"
 #include "numpack/core/dropped_rows.h"
@@ -14,16 +13,6 @@
 
 namespace numpack {
 namespace {
-
-// The message of a failure deep down gets the array's name.
-absl::Status Annotate(absl::string_view name, const absl::Status& status) {
-  if (status.ok() || absl::StrContains(status.message(), absl::StrCat("'", name, "'")))
-    return status;
-  absl::Status named(status.code(), absl::StrCat("array '", name, "': ", status.message()));
-  status.ForEachPayload(
-      [&](absl::string_view url, const absl::Cord& payload) { named.SetPayload(url, payload); });
-  return named;
-}
 
 // The elements of a view in C order: its own memory, or a copy in `*copy` where they are strided.
 absl::StatusOr<absl::Span<const std::byte>> ElementsOf(const ArrayView& view, AnyArray* copy) {
@@ -90,24 +79,24 @@ bool Transaction::IsHeld(absl::string_view name) const { return pending_.IsHeld(
 
 absl::StatusOr<ArrayInfo> Transaction::InfoWithRows(absl::string_view name) const {
   NUMPACK_ASSIGN_OR_RETURN(ArrayInfo info, Info(name));
-  NUMPACK_RETURN_IF_ERROR(Annotate(name, CheckHasRows(info)));
+  NUMPACK_RETURN_IF_ERROR(NameArray(name, CheckHasRows(info)));
   return info;
 }
 
 absl::Status Transaction::Put(absl::string_view name, ArrayInfo info, storage::PendingExtent bytes,
                               uint64_t place) {
   info.modified_us = NowMicros();
-  return Annotate(name,
-                  AsModeError(pending_.Put(name, std::move(bytes), EncodeMetadata(info), place)));
+  return NameArray(name,
+                   AsModeError(pending_.Put(name, std::move(bytes), EncodeMetadata(info), place)));
 }
 
 absl::Status Transaction::Save(absl::string_view name, const ArrayView& view, uint64_t place) {
-  NUMPACK_RETURN_IF_ERROR(Annotate(name, Validate(view)));
+  NUMPACK_RETURN_IF_ERROR(NameArray(name, Validate(view)));
   AnyArray copy;
   NUMPACK_ASSIGN_OR_RETURN(const absl::Span<const std::byte> elements, ElementsOf(view, &copy));
   absl::StatusOr<storage::PendingExtent> extent = pending_.Allocate(name, elements.size());
-  if (!extent.ok()) return Annotate(name, extent.status());
-  NUMPACK_RETURN_IF_ERROR(Annotate(name, extent->Write(0, elements)));
+  if (!extent.ok()) return NameArray(name, extent.status());
+  NUMPACK_RETURN_IF_ERROR(NameArray(name, extent->Write(0, elements)));
   return Put(name, ArrayInfo{view.dtype, view.shape, view.nbytes(), 0}, *std::move(extent), place);
 }
 
@@ -116,11 +105,11 @@ absl::Status Transaction::Append(absl::string_view name, const ArrayView& view) 
   NUMPACK_RETURN_IF_ERROR(CheckRowsFit(name, info, view));
   if (view.shape[0] == 0) return absl::OkStatus();
   info.shape[0] += view.shape[0];
-  NUMPACK_RETURN_IF_ERROR(Annotate(name, CountElements(info.shape, info.dtype).status()));
+  NUMPACK_RETURN_IF_ERROR(NameArray(name, CountElements(info.shape, info.dtype).status()));
   AnyArray copy;
   NUMPACK_ASSIGN_OR_RETURN(const absl::Span<const std::byte> elements, ElementsOf(view, &copy));
   absl::StatusOr<storage::PendingExtent> extent = pending_.Extend(name, {elements});
-  if (!extent.ok()) return Annotate(name, AsModeError(extent.status()));
+  if (!extent.ok()) return NameArray(name, AsModeError(extent.status()));
   return Put(name, std::move(info), *std::move(extent));
 }
 
@@ -136,7 +125,7 @@ absl::StatusOr<std::vector<int64_t>> Transaction::CheckReplacement(absl::string_
                                                    view.shape[0], " rows"));
   }
   absl::StatusOr<std::vector<int64_t>> resolved = ResolveRows(rows, info);
-  if (!resolved.ok()) return Annotate(name, resolved.status());
+  if (!resolved.ok()) return NameArray(name, resolved.status());
   return resolved;
 }
 
@@ -182,7 +171,7 @@ absl::StatusOr<bool> Transaction::RewriteRows(absl::string_view name,
   }
   info.modified_us = NowMicros();
   absl::StatusOr<bool> done = pending_.Rewrite(name, pieces, EncodeMetadata(info));
-  if (!done.ok()) return Annotate(name, AsModeError(done.status()));
+  if (!done.ok()) return NameArray(name, AsModeError(done.status()));
   return done;
 }
 
@@ -195,7 +184,7 @@ absl::Status Transaction::DropRows(absl::string_view name, absl::Span<const int6
   for (const auto& [begin, end] : runs) left.shape[0] -= end - begin;
   if (!IsWorthNoting(*left.dropped, left)) return WriteWithoutDropped(name, std::move(left));
   absl::StatusOr<storage::PendingExtent> same = pending_.Extend(name, {});
-  if (!same.ok()) return Annotate(name, AsModeError(same.status()));
+  if (!same.ok()) return NameArray(name, AsModeError(same.status()));
   return Put(name, std::move(left), *std::move(same));
 }
 
@@ -220,8 +209,8 @@ absl::Status Transaction::WriteWithoutDropped(absl::string_view name, ArrayInfo 
   info.nbytes = info.shape[0] * static_cast<int64_t>(row_bytes);
   absl::StatusOr<storage::PendingExtent> extent =
       pending_.Allocate(name, static_cast<uint64_t>(info.nbytes));
-  if (!extent.ok()) return Annotate(name, extent.status());
-  NUMPACK_RETURN_IF_ERROR(Annotate(name, extent->Write(0, pieces)));
+  if (!extent.ok()) return NameArray(name, extent.status());
+  NUMPACK_RETURN_IF_ERROR(NameArray(name, extent->Write(0, pieces)));
   return Put(name, std::move(info), *std::move(extent));
 }
 

@@ -9,13 +9,35 @@
 #include "absl/strings/strip.h"
 #include "numpack/base/codec.h"
 #include "numpack/base/status_macros.h"
+#include "numpack/storage/log_payload.h"
 #include "numpack/storage/mutation.h"
 
 namespace numpack::storage {
 namespace {
 
+// What is always reserved behind the last record, so that on a full disk arrays can be removed.
+constexpr uint64_t kSpareBytes = uint64_t{8} << 10;
+
 absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
+}
+
+// Whether a record gives space back, or is needed for that. Only these may use the spare bytes.
+bool MayUseSpare(const CommitLog::Item& item) {
+  switch (item.kind) {
+    case RecordKind::kCommit: {
+      const absl::StatusOr<CommitPayload> commit = DecodeCommit(item.payload);
+      return commit.ok() && commit->puts.empty();
+    }
+    case RecordKind::kBarrier:
+    case RecordKind::kSeal:
+    case RecordKind::kSession:
+    case RecordKind::kInPlaceEnd:
+    case RecordKind::kKept:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -70,7 +92,12 @@ absl::Status CommitLog::Append(absl::Span<const Item> items) {
     if (item.kind == RecordKind::kCheckpoint) checkpoint_bytes_ = bytes.size();
   }
   next.offset += bytes.size();
-  NUMPACK_RETURN_IF_ERROR(ReserveTo(next.offset));
+  absl::Status reserved = ReserveTo(next.offset + kSpareBytes);
+  if (absl::IsResourceExhausted(reserved) && next.offset <= reserved_ &&
+      std::all_of(items.begin(), items.end(), MayUseSpare)) {
+    reserved = absl::OkStatus();
+  }
+  NUMPACK_RETURN_IF_ERROR(reserved);
   absl::Status status = file_->WriteAt(position_.offset, AsBytes(bytes));
   if (status.ok()) {
     position_ = next;

@@ -235,7 +235,10 @@ absl::Status Space::GrowPacked(uint64_t bytes) {
   const uint64_t step = std::max(needed, std::clamp(before, kMinGrowth, kMaxGrowth));
   shared_.NoteSegmentChange();
   absl::Status status = segment.Reserve(before + step);
-  if (absl::IsResourceExhausted(status) && step > needed) status = segment.Reserve(before + needed);
+  if (absl::IsResourceExhausted(status)) {
+    DropSpares(0);
+    status = segment.Reserve(before + needed);
+  }
   NUMPACK_RETURN_IF_ERROR(status);
   NoteGrowth(segment);
   return absl::OkStatus();
@@ -297,7 +300,10 @@ absl::StatusOr<bool> Space::Grow(Extent& extent, uint64_t bytes) {
   if (!roomy.has_value() || !exact.has_value() || *roomy < bytes) return TooLarge(bytes);
   shared_.NoteSegmentChange();
   absl::Status status = extent.segment->Reserve(*roomy);
-  if (absl::IsResourceExhausted(status)) status = extent.segment->Reserve(*exact);
+  if (absl::IsResourceExhausted(status)) {
+    DropSpares(0);
+    status = extent.segment->Reserve(*exact);
+  }
   NUMPACK_RETURN_IF_ERROR(status);
   own_bytes_ += extent.segment->size() - extent.capacity;
   extent.capacity = extent.segment->size();

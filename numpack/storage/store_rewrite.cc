@@ -105,7 +105,14 @@ absl::StatusOr<bool> Store::Rewrite(absl::string_view name, absl::Span<const Byt
     payload.extent = extent.number;
     const bool needs_undo = limbo_.IsProtected(extent);
     absl::Status appended = SetPieces(*entry, pieces, needs_undo, payload);
-    if (appended.ok()) appended = log_->Append({{RecordKind::kRedo, Encode(payload)}});
+    if (appended.ok()) {
+      const std::vector<CommitLog::Item> record = {{RecordKind::kRedo, Encode(payload)}};
+      appended = log_->Append(record);
+      if (absl::IsResourceExhausted(appended) && log_->sound()) {
+        space_->Trim().IgnoreError();  // as for any record
+        appended = log_->Append(record);
+      }
+    }
     if (!appended.ok()) {
       shared_->SetRewriting(0);
       return appended;

@@ -54,10 +54,16 @@ absl::StatusOr<Transaction> Store::Begin() {
 absl::StatusOr<std::shared_ptr<Extent>> Store::Allocate(uint64_t bytes, bool own_pages) {
   // Pins are given back without a word to the writer, so some of what waits is looked at each time.
   constexpr size_t kLookedAt = 64;
+  absl::StatusOr<std::shared_ptr<Extent>> extent;
+  {
+    absl::MutexLock lock(&write_mu_);
+    if (unasked_ == 0 || unasked_ >= kMostUnasked || bytes >= kSmallBytes) FreeCollected(kLookedAt);
+    extent = space_->Allocate(bytes, own_pages);
+    if (!absl::IsResourceExhausted(extent.status()) || limbo_.waiting().empty()) return extent;
+  }
+  // What only waits for a flush is free after one.
+  if (!Flush().ok()) return extent;
   absl::MutexLock lock(&write_mu_);
-  if (unasked_ == 0 || unasked_ >= kMostUnasked || bytes >= kSmallBytes) FreeCollected(kLookedAt);
-  auto extent = space_->Allocate(bytes, own_pages);
-  if (!absl::IsResourceExhausted(extent.status()) || limbo_.waiting().empty()) return extent;
   FreeCollected(limbo_.waiting().size());
   return space_->Allocate(bytes, own_pages);
 }
@@ -119,7 +125,13 @@ uint64_t Store::NextOrdinal() {
 
 absl::Status Store::Append(absl::Span<const CommitLog::Item> items,
                            absl::FunctionRef<void(Catalogue&)> apply) {
-  NUMPACK_RETURN_IF_ERROR(log_->Append(items));
+  absl::Status appended = log_->Append(items);
+  if (absl::IsResourceExhausted(appended) && log_->sound()) {
+    // What is free in segments may be what the log needs.
+    space_->Trim().IgnoreError();
+    appended = log_->Append(items);
+  }
+  NUMPACK_RETURN_IF_ERROR(appended);
   // In one step for the readers of this process; those of others look at what is published.
   absl::MutexLock lock(&mu_);
   apply(catalogue_);

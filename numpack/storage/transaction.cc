@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "numpack/base/checked_math.h"
+#include "numpack/base/name_array.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/checksum.h"
 #include "numpack/storage/log_payload.h"
@@ -343,7 +344,8 @@ absl::Status Transaction::Publish() {
   });
   // Also when it fails: a record that did not arrive as a whole may yet turn out to be there.
   grown_.clear();
-  NUMPACK_RETURN_IF_ERROR(store_->Commit(removes, puts));
+  NUMPACK_RETURN_IF_ERROR(
+      NameArray(puts.empty() ? removes[0] : puts[0].name, store_->Commit(removes, puts)));
   pending_.clear();
   return absl::OkStatus();
 }

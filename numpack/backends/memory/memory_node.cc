@@ -35,7 +35,8 @@ absl::Status MemoryBudget::Take(uint64_t bytes) {
   absl::MutexLock lock(&mutex_);
   if (bytes > free_) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(bytes, " bytes are needed, ", free_, " are left of the backend's capacity"));
+        absl::StrCat(bytes, " bytes are needed, ", free_,
+                     " are left of the backend's capacity; remove arrays, then try again"));
   }
   free_ -= bytes;
   return absl::OkStatus();

@@ -42,8 +42,11 @@ absl::StatusCode CodeOf(int error) {
 }  // namespace
 
 absl::Status ErrnoToStatus(int error, absl::string_view action, absl::string_view object) {
-  absl::Status status(CodeOf(error), absl::StrCat(action, " ", object, ": ",
-                                                  std::generic_category().message(error)));
+  const bool is_full = error == ENOSPC || error == EDQUOT;
+  absl::Status status(
+      CodeOf(error),
+      absl::StrCat(action, " ", object, ": ", std::generic_category().message(error),
+                   is_full ? "; remove arrays or other files there, then try again" : ""));
   SetErrno(status, error);
   return status;
 }
