@@ -224,7 +224,9 @@ absl::StatusOr<RecoveredState> Recover(Backend& backend, SegmentTable& segments,
       numbers.push_back(*number);
     segments_exist = segments_exist || absl::StartsWith(name, "segment.");
   }
-  if (numbers.empty()) return absl::NotFoundError(absl::StrCat("no store in ", backend.Describe()));
+  const absl::Status no_store =
+      absl::NotFoundError(absl::StrCat("no store in ", backend.Describe()));
+  if (numbers.empty()) return no_store;
   std::sort(numbers.rbegin(), numbers.rend());
   for (const uint64_t number : numbers) {
     RecoveredState state;
@@ -249,7 +251,7 @@ absl::StatusOr<RecoveredState> Recover(Backend& backend, SegmentTable& segments,
     }
     return state;
   }
-  return absl::NotFoundError(absl::StrCat("no store in ", backend.Describe()));
+  return no_store;
 }
 
 absl::StatusOr<bool> HasCompleteLog(Backend& backend) {

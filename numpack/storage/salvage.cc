@@ -347,6 +347,13 @@ absl::StatusOr<Salvage> Salvage::Read(Backend& backend) {
                 "there are segments but no commit log: which arrays they hold is lost", kRepair);
     return result;
   }
+  const Log& oldest = logs.front();
+  const bool never_made = logs.size() == 1 && oldest.number == 1 && oldest.gaps.empty() &&
+                          !(oldest.HasBeginning() && oldest.Has(RecordKind::kBarrier)) &&
+                          oldest.end != LogEnd::kCorrupt &&
+                          !SealFollows(*oldest.bytes, oldest.stop);
+  if (never_made && std::none_of(files.begin(), files.end(), IsSegmentName))
+    return absl::NotFoundError(absl::StrCat("no store in ", backend.Describe()));
   // The newest log with a beginning counts; of newer ones without, what is sound counts too.
   size_t first = logs.size() - 1;
   while (first > 0 && !(logs[first].HasBeginning() && logs[first].Has(RecordKind::kBarrier)))

@@ -3,14 +3,19 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/contents_check.h"
+#include "numpack/storage/pins.h"
+#include "numpack/storage/recovery.h"
 #include "numpack/storage/salvage.h"
 #include "numpack/storage/segment.h"
+#include "numpack/storage/segment_table.h"
 #include "numpack/storage/shared_state.h"
 
 namespace numpack::storage {
@@ -33,13 +38,35 @@ absl::Status CheckContents(Salvage& salvage, const SalvagedArray& array,
   return contents.Result();
 }
 
-absl::StatusOr<VerifyReport> VerifyNow(Backend& backend, CheckArray check,
+bool HasError(const VerifyReport& report) {
+  return std::any_of(report.findings.begin(), report.findings.end(),
+                     [](const Finding& f) { return f.severity == Severity::kError; });
+}
+
+// Whoever opens the store has the last word: what it would refuse is damage, too. It only reads.
+absl::Status TryToRecover(Backend& backend, bool in_use, VerifyReport& report) {
+  const auto nobody = std::make_unique<PinTable>();
+  const auto pins = std::make_shared<PinCounters>(nobody.get());
+  // The table does not outlive this, so it needs no share of the backend.
+  SegmentTable segments(std::shared_ptr<Backend>(std::shared_ptr<Backend>(), &backend));
+  const absl::Status status =
+      Recover(backend, segments, pins, in_use ? Reader::kSuccessor : Reader::kFirst).status();
+  if (absl::IsPermissionDenied(status)) return absl::OkStatus();  // it opens files for writing
+  if (!absl::IsDataLoss(status)) return status;
+  report.findings.push_back({Severity::kError, "", std::nullopt, "", std::string(status.message()),
+                             "restore the directory from a copy, or save what checks out with "
+                             "`npk repair`"});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<VerifyReport> VerifyNow(Backend& backend, bool in_use, CheckArray check,
                                        const VerifyOptions& options) {
   NUMPACK_ASSIGN_OR_RETURN(Salvage salvage, Salvage::Read(backend));
   VerifyReport report;
   report.findings = salvage.findings();
   report.records = salvage.records();
   report.arrays = salvage.arrays().size();
+  if (!HasError(report)) NUMPACK_RETURN_IF_ERROR(TryToRecover(backend, in_use, report));
   uint64_t done = 0;
   uint64_t total = 0;
   for (const SalvagedArray& array : salvage.arrays()) total += array.entry.length;
@@ -108,11 +135,12 @@ absl::StatusOr<VerifyReport> Verify(Backend& backend, CheckArray check,
   if (in_use) {
     NUMPACK_ASSIGN_OR_RETURN(const std::unique_ptr<File> lock,
                              SharedState::KeepWritersOut(backend, options.lock_wait));
-    NUMPACK_ASSIGN_OR_RETURN(VerifyReport report, VerifyNow(backend, check, options));
+    NUMPACK_ASSIGN_OR_RETURN(VerifyReport report,
+                             VerifyNow(backend, /*in_use=*/true, check, options));
     report.in_use = true;
     return report;
   }
-  absl::StatusOr<VerifyReport> report = VerifyNow(backend, check, options);
+  absl::StatusOr<VerifyReport> report = VerifyNow(backend, /*in_use=*/false, check, options);
   // What looks like damage may be the work of somebody who has opened the store meanwhile.
   NUMPACK_ASSIGN_OR_RETURN(const bool in_use_now, SharedState::IsOpen(backend, kProbeWait));
   if (in_use_now && !(report.ok() && report->clean())) return Verify(backend, check, options);
