@@ -10,6 +10,7 @@
 #   fuzz     clang and libFuzzer
 #   wine     MinGW and Wine
 #   arm64    a cross compiler and QEMU
+#   filesystems  what makes ext4, xfs and btrfs
 #   bazel7   what makes a folder with Bazel 7
 set -euo pipefail
 # shellcheck source=tools/lib.sh
@@ -99,6 +100,7 @@ setup_clang() { apt_need clang-14; }
 setup_fuzz() { apt_need clang-14 libclang-rt-14-dev; }
 setup_wine() { apt_need g++-mingw-w64-x86-64-posix wine64; }
 setup_arm64() { apt_need g++-aarch64-linux-gnu qemu-user; }
+setup_filesystems() { apt_need btrfs-progs e2fsprogs xfsprogs; }
 setup_bazel7() { apt_need bubblewrap debootstrap; }
 
 for part in "${@:-build}"; do

@@ -51,7 +51,7 @@ crash::ActorOptions OptionsOf(uint64_t process) {
 }
 
 absl::Status Read(const std::string& dir) {
-  NUMPACK_ASSIGN_OR_RETURN(const auto ledger, crash::Ledger::Open(dir + "/ledger"));
+  NUMPACK_ASSIGN_OR_RETURN(const auto ledger, crash::Ledger::Open(dir));
   crash::ActorOptions options = OptionsOf(1);
   options.store.read_only = true;
   crash::Actor reader(dir + "/store", *ledger, options);
@@ -75,7 +75,7 @@ absl::StatusOr<pid_t> StartReader(const std::string& program, const std::string&
 }
 
 absl::Status Drive(const std::string& program, const std::string& dir) {
-  NUMPACK_ASSIGN_OR_RETURN(const auto ledger, crash::Ledger::Open(dir + "/ledger"));
+  NUMPACK_ASSIGN_OR_RETURN(const auto ledger, crash::Ledger::Open(dir));
   crash::ActorOptions options = OptionsOf(0);
   options.percent_reads = 5;
   crash::Actor writer(dir + "/store", *ledger, options);
