@@ -213,7 +213,7 @@ def archive(members, comment=b"", compression=zipfile.ZIP_STORED, long=False):
 
 
 def long_archive(member):
-    """With an end of 64 bits, which zipfile writes only for more members than a seed should have."""
+    """With an end of 64 bits, which zipfile writes only where there are many members."""
     short = archive([member], long=True)
     end = short.rindex(b"PK\5\6")
     count, size, offset = struct.unpack_from("<HII", short, end + 10)
