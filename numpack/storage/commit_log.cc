@@ -119,9 +119,9 @@ absl::Status CommitLog::ReserveTo(uint64_t end) {
   return absl::OkStatus();
 }
 
-// In this order, so that whoever is killed in the middle leaves what is still known for an unfinished
-// record, and not for damage: a whole header without all that it promises, or less than a header,
-// whose last byte is never zero.
+// In this order, so that whoever is killed in the middle leaves what is still known for an
+// unfinished record, and not for damage: a whole header without all that it promises, or less than
+// a header, whose last byte is never zero.
 absl::Status CommitLog::Wipe(uint64_t begin, uint64_t end) {
   if (IsBroken("wiped-from-the-front")) return WriteZeros(begin, end);
   const uint64_t payload = std::min<uint64_t>(begin + kRecordHeaderBytes, end);

@@ -38,7 +38,8 @@ class PinCounters {
     if (!IsBroken("pins-not-counted")) table_->count[extent % kPinCounters].fetch_add(1);
   }
   void Drop(uint64_t extent) {
-    if (!inherited_ && !IsBroken("pins-not-counted")) table_->count[extent % kPinCounters].fetch_sub(1, std::memory_order_release);
+    if (!inherited_ && !IsBroken("pins-not-counted"))
+      table_->count[extent % kPinCounters].fetch_sub(1, std::memory_order_release);
   }
   // Whether this process pins it (or one that shares its counter).
   bool IsPinned(uint64_t extent) const { return table_->count[extent % kPinCounters].load() != 0; }

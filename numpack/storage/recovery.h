@@ -61,8 +61,9 @@ enum class Reader {
   kSuccessor,     // the last writer died, in this boot: every whole record counts
 };
 
-// Reads the state of the store in `backend`. NotFound when there is no log at all, or only logs of a
-// store that was being made when its maker died. Segments are opened, and every extent is checked to lie within its segment and to share no byte with another.
+// Reads the state of the store in `backend`. NotFound when there is no log at all, or only logs of
+// a store that was being made when its maker died. Segments are opened, and every extent is checked
+// to lie within its segment and to share no byte with another.
 absl::StatusOr<RecoveredState> Recover(Backend& backend, SegmentTable& segments,
                                        const std::shared_ptr<PinCounters>& pins, Reader reader);
 
