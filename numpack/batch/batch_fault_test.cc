@@ -1,5 +1,5 @@
-// A batch whose writes fail: the error names what failed, and what is pending stays. That nothing is
-// published is for //tests/faults to show.
+// A batch whose writes fail: the error names what failed, and what is pending stays. That nothing
+// is published is for //tests/faults to show.
 #include <memory>
 #include <string>
 #include <utility>

@@ -131,7 +131,9 @@ absl::StatusOr<SharedState::Slot> SharedState::OpenSlot(uint32_t number) {
   Slot slot;
   slot.number = number;
   NUMPACK_ASSIGN_OR_RETURN(slot.file, backend_->Open(SlotName(number), OpenMode::kCreate));
-  NUMPACK_RETURN_IF_ERROR(slot.file->Reserve(sizeof(PinTable)));
+  // One that has its size has its blocks; to ask again may fail where there are no more.
+  NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, slot.file->Size());
+  if (size < sizeof(PinTable)) NUMPACK_RETURN_IF_ERROR(slot.file->Reserve(sizeof(PinTable)));
   NUMPACK_ASSIGN_OR_RETURN(slot.region, slot.file->Map(0, sizeof(PinTable), MapMode::kReadWrite));
   slot.table = reinterpret_cast<PinTable*>(slot.region.data());
   return slot;

@@ -148,7 +148,8 @@ absl::StatusOr<VerifyReport> Verify(Backend& backend, CheckArray check,
     // Or of somebody who has left again: whoever opens it adds a record to the log.
     const absl::StatusOr<VerifyReport> again =
         VerifyNow(backend, /*in_use=*/false, check, VerifyOptions());
-    const bool same = report.ok() == again.ok() && (!report.ok() || report->records == again->records);
+    const bool same =
+        report.ok() == again.ok() && (!report.ok() || report->records == again->records);
     if (!same) return Verify(backend, check, options);
   }
   if (report.ok() && !in_use_now) NUMPACK_RETURN_IF_ERROR(NoteLeftovers(backend, *report));

@@ -137,7 +137,11 @@ for system in "${systems[@]}"; do
   fi
   ran=$((ran + 1))
   check "$system: tests of files" on_disk "$system" 1G file_tests
-  check "$system: full disk" on_disk "$system" 320M full_disk
+  if [ "$system" = btrfs ]; then
+    say "SKIPPED: btrfs: full disk: a store into a mapped page takes a new block there, reserved or not (docs/durability.md)"
+  else
+    check "$system: full disk" on_disk "$system" 320M full_disk
+  fi
   check "$system: processes that are killed" on_disk "$system" 1G kill_loop
   if [ -n "$can_stop" ]; then
     check "$system: machines that stop" machine_stops "$system"
