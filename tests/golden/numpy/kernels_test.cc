@@ -15,7 +15,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "hwy/targets.h"
 #include "numpack/core/dtype.h"
 #include "numpack/kernels/elementwise.h"
 #include "numpack/kernels/float16.h"
@@ -243,7 +242,7 @@ TEST(NumPyTest, KernelsGiveItsResults) {
   ASSERT_GT(lines.size(), 300);
   for (int64_t target : TargetsOfThisMachine()) {
     const ScopedTarget scoped(target);
-    SCOPED_TRACE(hwy::TargetName(target));
+    SCOPED_TRACE(ActiveTarget());
     for (const Line& line : lines) {
       const auto& [name, second, third] = line.names;
       SCOPED_TRACE(absl::StrCat(name, " ", second, " ", third));
