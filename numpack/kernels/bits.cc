@@ -52,8 +52,9 @@ HWY_INLINE auto CountIsSmall(D d, V count) {
   return hn::Lt(count, hn::Set(d, static_cast<hn::TFromD<D>>(sizeof(hn::TFromD<D>) * 8)));
 }
 
-// Of signed lanes too: T is unsigned. Quiet, as instruction sets without such shifts make powers of
-// two of floats.
+// Shifts are quiet, as instruction sets without such shifts make powers of two of floats.
+
+// Of signed lanes too: T is unsigned.
 struct LeftShift : Quiet {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V x, V count) const {
@@ -65,7 +66,7 @@ struct LeftShift : Quiet {
 };
 
 // What is left of a number whose bits are all shifted out is its sign: 0 or -1.
-struct RightShift : Loud {
+struct RightShift : Quiet {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V x, V count) const {
     using T = hn::TFromD<D>;

@@ -319,9 +319,12 @@ inline Float16 Reference(Operation operation, Float16 x, Float16 a, Float16 b) {
   }
 }
 
+// Volatile, or GCC subtracts and adds in both lanes of a vector, with the exceptions of both.
 template <typename T>
 std::complex<T> ReferenceComplexMultiply(std::complex<T> x, std::complex<T> b) {
-  return {x.real() * b.real() - x.imag() * b.imag(), x.real() * b.imag() + x.imag() * b.real()};
+  const volatile T real = x.real() * b.real() - x.imag() * b.imag();
+  const volatile T imaginary = x.real() * b.imag() + x.imag() * b.real();
+  return {real, imaginary};
 }
 
 // Smith's algorithm.
