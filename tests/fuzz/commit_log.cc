@@ -142,7 +142,7 @@ Contents ReadAll(Store& store) {
 absl::Status Put(Store& store, absl::string_view name, absl::string_view bytes) {
   auto transaction = store.Begin();
   if (!transaction.ok()) return transaction.status();
-  auto extent = transaction->Allocate(bytes.size());
+  auto extent = transaction->Allocate("", bytes.size());
   if (!extent.ok()) return extent.status();
   absl::Status status = extent->Write(0, AsBytes(bytes));
   status.Update(transaction->Put(name, *std::move(extent), ""));
