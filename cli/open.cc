@@ -23,7 +23,7 @@ absl::StatusOr<bool> IsLegacy(Backend& backend) {
   return IsLegacyDirectory(files);
 }
 
-absl::StatusOr<NumPack> OpenStore(std::shared_ptr<Backend> backend) {
+absl::StatusOr<NumPack> OpenStore(std::shared_ptr<Backend> backend, bool read_only) {
   // Looked for first, to say what is missing.
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> files, backend->List());
   const bool is_store = std::any_of(files.begin(), files.end(), [](const std::string& name) {
@@ -34,7 +34,7 @@ absl::StatusOr<NumPack> OpenStore(std::shared_ptr<Backend> backend) {
         backend->Describe(), " is a directory without a store: it has no log.<number>"));
   }
   StoreOptions options;
-  options.read_only = true;  // these commands change nothing, whoever may
+  options.read_only = read_only;
   return NumPack::Open(std::move(backend), options);
 }
 

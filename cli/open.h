@@ -19,8 +19,9 @@ absl::StatusOr<std::shared_ptr<Backend>> OpenDirectory(const std::string& path);
 // Whether NumPack 0.7 wrote it.
 absl::StatusOr<bool> IsLegacy(Backend& backend);
 
-// The store in it. NotFound when there is none.
-absl::StatusOr<NumPack> OpenStore(std::shared_ptr<Backend> backend);
+// The store in it. NotFound when there is none. Commands that change nothing open it for reading
+// only, whoever may do more.
+absl::StatusOr<NumPack> OpenStore(std::shared_ptr<Backend> backend, bool read_only = true);
 
 absl::Status NoSuchArray(const std::string& name, const std::string& path);
 

@@ -20,7 +20,7 @@ absl::StatusOr<VacuumReport> VacuumPath(const std::string& path, const Console& 
     return absl::FailedPreconditionError(absl::StrCat(
         path, " was written by NumPack 0.7: `npk convert ", path, " NEW` makes a store of it"));
   }
-  NUMPACK_ASSIGN_OR_RETURN(NumPack store, OpenStore(std::move(backend)));
+  NUMPACK_ASSIGN_OR_RETURN(NumPack store, OpenStore(std::move(backend), /*read_only=*/false));
   Progress progress(console, "packing");
   VacuumOptions options;
   options.progress = [&](uint64_t done, uint64_t total) { progress.Update(done, total); };

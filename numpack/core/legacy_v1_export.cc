@@ -42,13 +42,12 @@ absl::Status CheckLoadable(const ArrayRecord& record) {
       "loads such an array: save it with 1 to 32 axes, or remove it, before exporting"));
 }
 
-// The arrays as of one moment: in a transaction nobody changes them, and afterwards they are
-// snapshots.
-absl::StatusOr<std::vector<Item>> TakeSnapshot(ArrayStore& source) {
-  NUMPACK_ASSIGN_OR_RETURN(const Transaction transaction, source.Begin());
+// `Source`: a store or a transaction.
+template <typename Source>
+absl::StatusOr<std::vector<Item>> SnapshotsOf(const Source& source) {
   std::vector<Item> items;
-  for (std::string& name : transaction.List()) {
-    NUMPACK_ASSIGN_OR_RETURN(LazyArray array, transaction.Lazy(name));
+  for (std::string& name : source.List()) {
+    NUMPACK_ASSIGN_OR_RETURN(LazyArray array, source.Lazy(name));
     ArrayRecord record;
     record.name = std::move(name);
     record.dtype = array.dtype();
@@ -59,6 +58,32 @@ absl::StatusOr<std::vector<Item>> TakeSnapshot(ArrayStore& source) {
     items.push_back({std::move(array), std::move(record)});
   }
   return items;
+}
+
+// Whether the store still has these arrays, and no others.
+bool IsStillSo(const ArrayStore& source, const std::vector<Item>& items) {
+  if (source.List().size() != items.size()) return false;
+  return std::all_of(items.begin(), items.end(), [&](const Item& item) {
+    const absl::StatusOr<ArrayInfo> info = source.Info(item.record.name);
+    return info.ok() && static_cast<uint64_t>(info->modified_us) == item.record.modified_us;
+  });
+}
+
+// The arrays as of one moment. In a transaction nobody changes them, and afterwards they are
+// snapshots. Who may only read cannot keep others out, and tries until nothing has changed between
+// the first snapshot and the last.
+absl::StatusOr<std::vector<Item>> TakeSnapshot(ArrayStore& source) {
+  const absl::StatusOr<Transaction> transaction = source.Begin();
+  if (transaction.ok()) return SnapshotsOf(*transaction);
+  if (!absl::IsPermissionDenied(transaction.status())) return transaction.status();
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries; ++i) {
+    absl::StatusOr<std::vector<Item>> items = SnapshotsOf(source);
+    if (absl::IsNotFound(items.status())) continue;  // one was removed meanwhile
+    if (!items.ok() || IsStillSo(source, *items)) return items;
+  }
+  return absl::UnavailableError(
+      "the store is changed again and again: export it while nobody does, or open it for writing");
 }
 
 class Exporter {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -283,7 +284,9 @@ def _find_again(path: str, name: str, modified: int, shape: tuple[int, ...]) -> 
 
     if not Path(path).is_dir():
         raise FileNotFoundError(f"the store {path} of the pickled LazyArray '{name}' is gone")
-    with NumPack(path, warn_no_context=False) as npk:
+    # A data loader may have no permission to write.
+    read_only = not os.access(path, os.W_OK)
+    with NumPack(path, warn_no_context=False, read_only=read_only) as npk:
         lazy = npk.load(name, lazy=True)
     if lazy._source[1] != modified:
         raise StaleArrayError(

@@ -44,6 +44,12 @@ Operation OperationOf(InPlaceOperator op) {
 
 bool IsFloat(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kFloat64; }
 
+// Not float16, whose flags NumPy raises in another way, nor complex numbers, whose products NumPy
+// fuses on some machines.
+bool HasFastPath(DType dtype) {
+  return dtype != DType::kFloat16 && dtype != DType::kComplex64 && dtype != DType::kComplex128;
+}
+
 bool IsUsable(PyArrayObject* array) {
   return PyArray_CHKFLAGS(array, NPY_ARRAY_ALIGNED) && PyArray_ISNOTSWAPPED(array);
 }
@@ -279,7 +285,7 @@ FastPath TryInPlace(InPlaceOperator op, PyArrayObject* array, PyObject* other, i
   }
   const nb::handle self(reinterpret_cast<PyObject*>(array));
   const std::optional<DType> dtype = DTypeOfNdarray(self);
-  if (!dtype.has_value()) return FastPath::kNotTaken;
+  if (!dtype.has_value() || !HasFastPath(*dtype)) return FastPath::kNotTaken;
 
   Element number{};
   PyArrayObject* operand = nullptr;

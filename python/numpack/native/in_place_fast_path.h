@@ -10,6 +10,8 @@
 //   neighbouring
 //                   elements; it is the array itself or shares no byte with it
 //
+// Arrays of float16 and of complex numbers are always left to NumPy.
+//
 // Floating-point exceptions are reported by NumPy, with its words and as numpy.errstate wants it:
 // its own operator is run on a few elements that raise the same ones.
 //
