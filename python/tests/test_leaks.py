@@ -38,8 +38,8 @@ def assert_steady(work, rounds=ROUNDS):
     assert after["files"] == before["files"]
     # The allocator maps and unmaps arenas as it likes.
     assert after["mappings"] <= before["mappings"] + 8
-    # A leak of one reference a round would be 16 bytes or more.
-    assert after["bytes"] <= before["bytes"] + rounds * 8
+    # A leak of one reference a round would be 16 bytes or more; few rounds drown in a few pages.
+    assert after["bytes"] <= before["bytes"] + max(rounds * 8, 64 << 10)
 
 
 @pytest.fixture
