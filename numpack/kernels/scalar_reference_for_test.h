@@ -337,11 +337,15 @@ std::complex<T> ReferenceComplexDivide(std::complex<T> x, std::complex<T> b) {
   if (std::isgreaterequal(real, imaginary) || std::isnan(real)) {
     const T ratio = b.imag() / b.real();
     const T scale = 1 / (b.real() + b.imag() * ratio);
-    return {(x.real() + x.imag() * ratio) * scale, (x.imag() - x.real() * ratio) * scale};
+    const volatile T sum = x.real() + x.imag() * ratio;  // volatile: as above
+    const volatile T difference = x.imag() - x.real() * ratio;
+    return {sum * scale, difference * scale};
   }
   const T ratio = b.real() / b.imag();
   const T scale = 1 / (b.imag() + b.real() * ratio);
-  return {(x.real() * ratio + x.imag()) * scale, (x.imag() * ratio - x.real()) * scale};
+  const volatile T sum = x.real() * ratio + x.imag();
+  const volatile T difference = x.imag() * ratio - x.real();
+  return {sum * scale, difference * scale};
 }
 
 template <typename T>
