@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/strings/str_cat.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/log_payload.h"
@@ -84,12 +86,52 @@ absl::StatusOr<size_t> RecordsUpToBarrier(const ParsedLog& log) {
   return seal ? barrier + 1 : barrier;
 }
 
+// The barriers of a log that were in the making at some record: they cover less than it, and stand
+// behind it. What is superseded meanwhile belongs to the state that such a barrier brings back.
+class BarriersInTheMaking {
+ public:
+  // Barriers that do not decode are left to whoever replays them.
+  BarriersInTheMaking(const ParsedLog& log, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      const Record& record = log.records[i].second;
+      if (record.kind != RecordKind::kBarrier) continue;
+      const absl::StatusOr<BarrierPayload> payload = DecodeBarrier(record.payload);
+      if (payload.ok()) begun_.emplace_back(payload->covered, i);
+    }
+    std::sort(begun_.begin(), begun_.end());
+  }
+
+  // For ascending records. Of several the last one protects all that the others do.
+  std::vector<uint64_t> At(size_t index, uint64_t generation) {
+    for (; next_ < begun_.size() && begun_[next_].first < generation; ++next_) {
+      const auto [covered, at] = begun_[next_];
+      if (at <= index) continue;
+      open_.emplace(at, covered);
+      covered_.insert(covered);
+    }
+    while (!open_.empty() && open_.begin()->first <= index) {
+      covered_.erase(covered_.find(open_.begin()->second));
+      open_.erase(open_.begin());
+    }
+    if (covered_.empty()) return {};
+    return {*covered_.rbegin()};
+  }
+
+ private:
+  std::vector<std::pair<uint64_t, size_t>> begun_;  // what they cover, and where they stand
+  size_t next_ = 0;
+  absl::btree_map<size_t, uint64_t> open_;  // by where they stand
+  absl::btree_multiset<uint64_t> covered_;  // of those
+};
+
 absl::Status ReplayRecords(const ParsedLog& log, size_t count,
                            const std::shared_ptr<PinCounters>& pins, Limbo::IsPinned pinned,
                            RecoveredState& state) {
   uint64_t barrier = 0;
+  BarriersInTheMaking in_the_making(log, count);
   for (size_t i = 0; i < count; ++i) {
     const auto& [offset, record] = log.records[i];
+    state.limbo.SetPending(in_the_making.At(i, record.generation));
     auto effect = ApplyRecord(record, i == 0, state.log_number, pins, state.catalogue);
     if (absl::IsDataLoss(effect.status()))
       return CorruptLog(*state.log_file, offset, effect.status().message());
@@ -100,6 +142,7 @@ absl::Status ReplayRecords(const ParsedLog& log, size_t count,
     if (effect->kind == RecordKind::kSeal) state.covered = barrier;
     state.end = {offset + record.length, record.generation, record.checksum};
   }
+  state.limbo.SetPending({});
   return absl::OkStatus();
 }
 

@@ -268,6 +268,10 @@ bool SharedState::ReapIfDead(Slot& slot) {
 absl::StatusOr<std::vector<uint64_t>> SharedState::PendingBarriers() {
   NUMPACK_RETURN_IF_ERROR(OpenOthers());
   std::vector<uint64_t> result;
+  if (!shared_) {  // there are no slots, this process's own neither
+    if (const uint64_t own = pins_->table()->pending_barrier.load(); own != 0)
+      result.push_back(own);
+  }
   for (Slot& slot : others_) {
     const uint64_t generation = slot.table->pending_barrier.load();
     // A barrier that its maker did not live to write never comes; one that it did is in the log.

@@ -83,6 +83,31 @@ class StoreCrashTest : public testing::Test {
   std::shared_ptr<Store> store_;
 };
 
+// A commit during a flush supersedes what the flush is making durable. The process that finds both
+// in the log must not use that space again: the machine may stop before the next flush.
+TEST_F(StoreCrashTest, WhatIsSupersededDuringAFlushStaysAfterAKill) {
+  const std::string old_bytes(500, '1'), new_bytes(500, '2');
+  ASSERT_OK(PutBytes(*store_, "a", old_bytes));
+  bool committed = false;
+  recording_->SetHook([&](const RecordedCall& call) {
+    if (committed || call.kind != RecordedCall::Kind::kSync ||
+        !absl::StartsWith(call.name, "segment.")) {
+      return;
+    }
+    committed = true;
+    EXPECT_EQ(PutBytes(*store_, "a", new_bytes), absl::OkStatus());
+  });
+  ASSERT_OK(store_->Flush());
+  ASSERT_TRUE(committed);
+
+  Start(Disk(), "boot 1");
+  EXPECT_EQ(AllContents(*store_), (Contents{{"a", new_bytes}}));
+  ASSERT_OK(PutBytes(*store_, "b", std::string(500, '3')));
+  Left everything(/*new_bytes=*/true, All);
+  Start(Disk().AfterRestart(everything), "boot 2");
+  EXPECT_EQ(AllContents(*store_), (Contents{{"a", old_bytes}}));
+}
+
 // Killed while it wiped out what another killed process had not finished, or afterwards.
 TEST_F(StoreCrashTest, ATornTailThatIsBeingWipedStaysTorn) {
   ASSERT_OK(PutBytes(*store_, "a", "first"));
