@@ -210,14 +210,21 @@ absl::Status Player::Run(std::string what, const State& after, Barrier barrier,
   // A new log begins with a barrier: but for the first one, of a directory that was adopted, behind
   // the change.
   const std::vector<RecordedCall> calls = recording_->calls();
+  bool given_up = false;  // it could not be made durable, and was removed again
   for (size_t i = step.begin; i < step.end; ++i) {
     const bool log =
         calls[i].kind == RecordedCall::Kind::kCreate && absl::StartsWith(calls[i].name, "log.");
-    if (log && adopted) barrier = Barrier::kOfAfter;
+    if (!log || !adopted) continue;
+    barrier = Barrier::kOfAfter;
+    given_up = std::any_of(calls.begin() + static_cast<ptrdiff_t>(i), calls.end(),
+                           [&](const RecordedCall& call) {
+                             return call.kind == RecordedCall::Kind::kRemove &&
+                                    call.name == calls[i].name;
+                           });
   }
   if (barrier == Barrier::kOfBefore) step.making = {step.before};
   if (barrier == Barrier::kOfAfter) step.making = {step.after};
-  step.floor_after = step.making.empty() ? floor_ : step.making;
+  step.floor_after = step.making.empty() || given_up ? floor_ : step.making;
   if (status.ok()) {
     floor_ = step.floor_after;
     state_ = step.after;
