@@ -42,6 +42,13 @@ std::vector<T> ToVector(const absl::StatusOr<Array<T>>& array) {
 
 enum class Place { kMemory, kFiles };
 
+// Whether writable views of files that are kept after their block no longer are the file's.
+#if defined(_WIN32)
+constexpr bool kViewsAreCutOff = false;  // MappedRegion::MakePrivate
+#else
+constexpr bool kViewsAreCutOff = true;
+#endif
+
 class NumPackTest : public testing::TestWithParam<Place> {
  protected:
   void SetUp() override {
@@ -452,7 +459,7 @@ TEST_P(NumPackTest, WritableBatchChangesTheFile) {
     EXPECT_EQ(ToVector(store_->Load<float>("b")).size(), 10u);
     // Kept after the end: readable, and stores go nowhere (where the backend can do that).
     EXPECT_EQ((*array)[2], 3.0f);
-    if (GetParam() == Place::kFiles) {
+    if (GetParam() == Place::kFiles && kViewsAreCutOff) {
       (*array)[2] = 99;
       EXPECT_EQ(ToVector(store_->Load<float>("a"))[2], 3.0f);
     }
