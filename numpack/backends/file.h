@@ -67,8 +67,8 @@ class File {
   virtual absl::StatusOr<MappedRegion> Map(uint64_t offset, uint64_t length, MapMode mode) = 0;
 
   // Makes the file's contents and size durable, stores of this process through shared mappings
-  // included. Where a mapping is the work of another process that one flushes it (MappedRegion::Flush)
-  // before: Windows does not know what it has not been told.
+  // included. Where a mapping is the work of another process that one flushes it
+  // (MappedRegion::Flush) before: Windows does not know what it has not been told.
   virtual absl::Status Sync() = 0;
 
   // Locks the byte range [offset, offset + length), which need not exist and may lie anywhere below
