@@ -230,8 +230,9 @@ absl::Status CheckDisjoint(const Backend& backend, std::vector<const Extent*> ex
   return absl::OkStatus();
 }
 
-// Opens the segments of all extents, live and in limbo, and checks that they fit. When there are
-// others, they may have used again, or given up, what is in limbo here: that goes.
+// Opens the segments of all extents, live and in limbo, and checks that they fit. What is in limbo
+// here may have been given up already, by others, or by a process that found after a restart of the
+// machine that nothing could bring it back: that goes.
 absl::Status AttachSegments(Backend& backend, SegmentTable& segments, bool others,
                             RecoveredState& state) {
   std::vector<const Extent*> extents;
@@ -247,7 +248,7 @@ absl::Status AttachSegments(Backend& backend, SegmentTable& segments, bool other
   absl::Status failure;
   state.limbo.Drop([&](Extent& extent) {
     const absl::Status status = Attach(backend, segments, extent);
-    if (!others) failure.Update(status);
+    if (!others && !absl::IsDataLoss(status)) failure.Update(status);
     if (status.ok()) extents.push_back(&extent);
     return !status.ok();
   });

@@ -210,11 +210,14 @@ absl::Status ForSomeCrashes(const DiskModel& disk, const CrashEffort& effort,
   disk.AfterRestart(listing);
   absl::Status status;
   if (listing.possibilities <= effort.all_up_to) {
+    // What is asked may depend on what was answered (a file whose removal did not happen has sectors
+    // to be chosen), so there may be many more than were counted.
+    size_t left = 4 * effort.all_up_to;
     Enumeration all;
     do {
       Enumeration::Choices choices(all);
       status = look_at(choices);
-    } while (status.ok() && all.Advance());
+    } while (status.ok() && --left > 0 && all.Advance());
   } else if (effort.all_up_to > 0) {
     for (const Taste logs : {Taste::kOld, Taste::kNew}) {
       for (const Taste arrays : {Taste::kOld, Taste::kNew}) {

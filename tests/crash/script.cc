@@ -203,28 +203,30 @@ absl::Status Player::Run(std::string what, const State& after, Barrier barrier,
              return absl::StartsWith(name, "log.");
            });
   };
-  const bool adopted = is_adopted();
+  bool adopted = is_adopted();
   const absl::Status status = body();
   step.end = recording_->size();
   step.after = std::make_shared<const State>(after);
   // A new log begins with a barrier: but for the first one, of a directory that was adopted, behind
   // the change.
   const std::vector<RecordedCall> calls = recording_->calls();
-  bool given_up = false;  // it could not be made durable, and was removed again
+  std::optional<Barrier> given_up;  // it could not be made durable, and was removed again
   for (size_t i = step.begin; i < step.end; ++i) {
     const bool log =
         calls[i].kind == RecordedCall::Kind::kCreate && absl::StartsWith(calls[i].name, "log.");
-    if (!log || !adopted) continue;
+    if (!log) continue;
+    if (!std::exchange(adopted, true)) continue;
+    const auto removes = [&](const RecordedCall& call) {
+      return call.kind == RecordedCall::Kind::kRemove && call.name == calls[i].name;
+    };
+    if (std::any_of(calls.begin() + static_cast<ptrdiff_t>(i), calls.end(), removes))
+      given_up = barrier;
     barrier = Barrier::kOfAfter;
-    given_up = std::any_of(calls.begin() + static_cast<ptrdiff_t>(i), calls.end(),
-                           [&](const RecordedCall& call) {
-                             return call.kind == RecordedCall::Kind::kRemove &&
-                                    call.name == calls[i].name;
-                           });
   }
   if (barrier == Barrier::kOfBefore) step.making = {step.before};
   if (barrier == Barrier::kOfAfter) step.making = {step.after};
-  step.floor_after = step.making.empty() || given_up ? floor_ : step.making;
+  const bool made = !given_up.has_value() || *given_up == Barrier::kOfAfter;
+  step.floor_after = step.making.empty() || !made ? floor_ : step.making;
   if (status.ok()) {
     floor_ = step.floor_after;
     state_ = step.after;
