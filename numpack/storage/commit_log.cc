@@ -73,8 +73,8 @@ absl::StatusOr<std::unique_ptr<CommitLog>> CommitLog::Continue(std::shared_ptr<F
   std::unique_ptr<CommitLog> log(new CommitLog(std::move(file), number, end));
   log->reserved_ = size;
   char length[4];
-  NUMPACK_RETURN_IF_ERROR(log->file_->ReadAt(
-      0, absl::MakeSpan(reinterpret_cast<std::byte*>(length), sizeof(length))));
+  NUMPACK_RETURN_IF_ERROR(
+      log->file_->ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(length), sizeof(length))));
   log->checkpoint_bytes_ = Decoder(absl::string_view(length, sizeof(length))).U32();
   if (torn && !IsBroken("torn-tail-not-wiped"))
     NUMPACK_RETURN_IF_ERROR(log->Wipe(end.offset, size));

@@ -157,8 +157,8 @@ absl::Status Store::TakeOverCleanly() {
   } else {
     log_->MoveTo(position);
   }
-  // Barriers that were in the making while others committed, as some may be now: what was superseded
-  // meanwhile belongs to the states that they bring back.
+  // Barriers that were in the making while others committed, as some may be now: what was
+  // superseded meanwhile belongs to the states that they bring back.
   NUMPACK_ASSIGN_OR_RETURN(std::vector<uint64_t> in_the_making, shared_->PendingBarriers());
   for (const Effect& effect : effects) {
     if (effect.kind == RecordKind::kBarrier) in_the_making.push_back(effect.generation);

@@ -210,8 +210,8 @@ absl::Status ForSomeCrashes(const DiskModel& disk, const CrashEffort& effort,
   disk.AfterRestart(listing);
   absl::Status status;
   if (listing.possibilities <= effort.all_up_to) {
-    // What is asked may depend on what was answered (a file whose removal did not happen has sectors
-    // to be chosen), so there may be many more than were counted.
+    // What is asked may depend on what was answered (a file whose removal did not happen has
+    // sectors to be chosen), so there may be many more than were counted.
     size_t left = 4 * effort.all_up_to;
     Enumeration all;
     do {

@@ -82,8 +82,8 @@ absl::Status CheckSize(const std::string& dir) {
       absl::StrCat("the store has grown to ", bytes, " bytes, though its arrays have not"));
 }
 
-// The files, as `npk verify` sees them: whatever was killed, nothing is damaged, and checksums hold.
-// (If there is a store, of course: the first process may have died before.)
+// The files, as `npk verify` sees them: whatever was killed, nothing is damaged, and checksums
+// hold. (If there is a store, of course: the first process may have died before.)
 absl::Status CheckFiles(const std::string& dir) {
   const absl::StatusOr<VerifyReport> report = NumPack::Verify(StorePath(dir));
   if (absl::IsNotFound(report.status())) return absl::OkStatus();
