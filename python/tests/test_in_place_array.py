@@ -115,7 +115,9 @@ def assert_like_numpy(symbol, base, right, part=lambda array: array, **error_sta
     ]
     context = (symbol, base.dtype, base.shape, repr(rights[0])[:80], error_state)
     assert seen[0] == seen[1], context
-    assert same(plain, np.asarray(ours)), context
+    # Where NumPy gives up in the middle, how far it got depends on where the array lies.
+    gave_up = isinstance(seen[0][0], tuple) and seen[0][0][0] is ValueError and symbol == "**="
+    assert gave_up or same(plain, np.asarray(ours)), context
 
 
 @pytest.mark.usefixtures("any_size")
