@@ -1,4 +1,4 @@
-"""stats, verify, checksums, vacuum: what a store's files hold, whether they are in order; packing."""
+"""stats, verify, checksums, vacuum: what the files of a store hold, and how to pack them."""
 
 import pytest
 
