@@ -143,6 +143,7 @@ absl::Status Store::TakeOverCleanly() {
                                                      log_number_, position_.offset));
     }
     effects.swap(effects_);
+    books_stale_ = true;  // unless all goes well below: these effects are not seen again
     log_number = log_number_;
     log_file = log_file_;
     position = position_;
@@ -165,11 +166,11 @@ absl::Status Store::TakeOverCleanly() {
   }
   limbo_.SetPending(std::move(in_the_making));
   for (const Effect& effect : effects) {
-    const absl::Status status = FollowWithSpace(effect);
-    if (status.ok()) continue;
+    NUMPACK_RETURN_IF_ERROR(FollowWithSpace(effect));
+  }
+  {
     absl::MutexLock lock(&mu_);
-    books_stale_ = true;
-    return status;
+    books_stale_ = false;
   }
   if (const uint64_t changes = shared_->segment_changes(); changes != seen_segment_changes_) {
     NUMPACK_RETURN_IF_ERROR(space_->Refresh());
