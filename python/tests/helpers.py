@@ -58,6 +58,25 @@ def commit_records(path: Path) -> int:
     return commits
 
 
+# The beginning of a program that must not be root, to whom permissions mean nothing. It ends with
+# CANNOT_BE_ANOTHER_USER where there is nobody else to be.
+CANNOT_BE_ANOTHER_USER = 77
+AS_ANOTHER_USER = f"""
+import os, sys
+if os.geteuid() == 0:
+    try:
+        os.seteuid(65534)
+    except OSError:
+        sys.exit({CANNOT_BE_ANOTHER_USER})  # in a sandbox there may be no other user
+"""
+
+
+def let_others_in(path: Path) -> None:
+    """Opens `path` and the folders that pytest made above it, which are closed to others."""
+    for folder in (path, *list(path.parents)[:3]):
+        folder.chmod(0o755)
+
+
 def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess:
     """Runs `code` in an interpreter of its own; the caller looks at the exit code."""
     command = [sys.executable, "-c", code, *map(str, arguments)]

@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 
 import numpack
-from helpers import files, numbers, run_python, same
+from helpers import (
+    AS_ANOTHER_USER,
+    CANNOT_BE_ANOTHER_USER,
+    files,
+    let_others_in,
+    numbers,
+    run_python,
+    same,
+)
 from numpack import (
     ArrayNotFoundError,
     BatchModeContext,
@@ -125,14 +133,11 @@ with npk.batch_mode():
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
 def test_E6_permission_denied(path):
-    code = """
-import errno, os, sys
+    code = (
+        AS_ANOTHER_USER
+        + """
+import errno
 from numpack import NumPack
-if os.geteuid() == 0:
-    try:
-        os.seteuid(65534)
-    except OSError:
-        sys.exit(77)  # in a sandbox there may be no other user
 try:
     NumPack(sys.argv[1]).open()
 except PermissionError as error:
@@ -141,12 +146,12 @@ except PermissionError as error:
 else:
     raise SystemExit("opened")
 """
+    )
     path.mkdir()
-    for folder in (path, *list(path.parents)[:3]):
-        folder.chmod(0o755)  # pytest's own folders are closed to others
+    let_others_in(path)
     path.chmod(0o555)
     result = run_python(code, path)
-    if result.returncode == 77:
+    if result.returncode == CANNOT_BE_ANOTHER_USER:
         pytest.skip("root that cannot be anybody else")
     assert result.returncode == 0, result.stderr
 

@@ -6,7 +6,15 @@ import os
 import numpy as np
 import pytest
 
-from helpers import files, numbers, run_python, same
+from helpers import (
+    AS_ANOTHER_USER,
+    CANNOT_BE_ANOTHER_USER,
+    files,
+    let_others_in,
+    numbers,
+    run_python,
+    same,
+)
 from numpack import NumPack
 from numpack.errors import StoreIOError
 
@@ -82,14 +90,10 @@ def test_makes_nothing(path):
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
 def test_another_users_store(stored):
-    code = """
-import os, sys
+    code = (
+        AS_ANOTHER_USER
+        + """
 from numpack import NumPack
-if os.geteuid() == 0:
-    try:
-        os.seteuid(65534)
-    except OSError:
-        sys.exit(77)  # in a sandbox there may be no other user
 try:
     NumPack(sys.argv[1]).open()
 except PermissionError as error:
@@ -99,14 +103,14 @@ else:
 with NumPack(sys.argv[1], read_only=True) as npk:
     assert npk.load("a").sum() == 435
 """
-    for folder in (stored, *list(stored.parents)[:3]):
-        folder.chmod(0o755)  # pytest's own folders are closed to others
+    )
+    let_others_in(stored)
     for file in stored.iterdir():
         file.chmod(0o444)
     stored.chmod(0o555)
     gc.collect()
     result = run_python(code, stored)
     stored.chmod(0o755)
-    if result.returncode == 77:
+    if result.returncode == CANNOT_BE_ANOTHER_USER:
         pytest.skip("root that cannot be anybody else")
     assert result.returncode == 0, result.stderr
