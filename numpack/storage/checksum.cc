@@ -31,8 +31,11 @@ absl::StatusOr<uint32_t> ExtendChecksum(uint32_t checksum, Segment& segment, uin
 // over the bytes behind them.
 uint32_t ReplaceInChecksum(uint32_t checksum, uint64_t length, uint64_t offset,
                            absl::string_view before, absl::string_view after) {
-  const uint32_t difference = static_cast<uint32_t>(absl::ComputeCrc32c(before)) ^
-                              static_cast<uint32_t>(absl::ComputeCrc32c(after));
+  const auto sum = [](absl::string_view bytes) {
+    return ExtendCrc32c(0, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()),
+                                               bytes.size()));
+  };
+  const uint32_t difference = sum(before) ^ sum(after);
   const uint64_t behind = length - offset - after.size();
   return static_cast<uint32_t>(absl::ConcatCrc32c(
       absl::crc32c_t{difference}, absl::crc32c_t{checksum}, static_cast<size_t>(behind)));
