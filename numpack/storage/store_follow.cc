@@ -158,13 +158,15 @@ absl::Status Store::TakeOverCleanly() {
   } else {
     log_->MoveTo(position);
   }
-  // Barriers that were in the making while others committed, as some may be now: what was
-  // superseded meanwhile belongs to the states that they bring back.
-  NUMPACK_ASSIGN_OR_RETURN(std::vector<uint64_t> in_the_making, shared_->PendingBarriers());
-  for (const Effect& effect : effects) {
-    if (effect.kind == RecordKind::kBarrier) in_the_making.push_back(effect.generation);
+  if (!effects.empty()) {
+    // Barriers that were in the making while others committed, as some may be now: what was
+    // superseded meanwhile belongs to the states that they bring back.
+    NUMPACK_ASSIGN_OR_RETURN(std::vector<uint64_t> in_the_making, shared_->PendingBarriers());
+    for (const Effect& effect : effects) {
+      if (effect.kind == RecordKind::kBarrier) in_the_making.push_back(effect.generation);
+    }
+    limbo_.SetPending(std::move(in_the_making));
   }
-  limbo_.SetPending(std::move(in_the_making));
   for (const Effect& effect : effects) {
     NUMPACK_RETURN_IF_ERROR(FollowWithSpace(effect));
   }
