@@ -32,8 +32,8 @@ absl::StatusOr<uint32_t> ExtendChecksum(uint32_t checksum, Segment& segment, uin
 uint32_t ReplaceInChecksum(uint32_t checksum, uint64_t length, uint64_t offset,
                            absl::string_view before, absl::string_view after) {
   const auto sum = [](absl::string_view bytes) {
-    return ExtendCrc32c(0, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()),
-                                               bytes.size()));
+    return ExtendCrc32c(
+        0, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()));
   };
   const uint32_t difference = sum(before) ^ sum(after);
   const uint64_t behind = length - offset - after.size();
