@@ -52,8 +52,9 @@ std::vector<std::shared_ptr<Extent>> Limbo::CollectSome(size_t limit, IsPinned p
 std::vector<std::shared_ptr<Extent>> Limbo::TakeReplacedBy(const Extent& extent) {
   const auto stays = [&](const std::shared_ptr<Extent>& other) {
     const bool overlaps = other->segment_number == extent.segment_number &&
-                          other->offset < extent.offset + extent.capacity &&
-                          extent.offset < other->offset + other->capacity;
+                          (other->own_segment || extent.own_segment ||
+                           (other->offset < extent.offset + extent.capacity &&
+                            extent.offset < other->offset + other->capacity));
     return other->number != extent.number && !overlaps;
   };
   const auto replaced = std::partition(waiting_.begin(), waiting_.end(), stays);

@@ -34,7 +34,7 @@ struct RecoveredState {
 
   // The log it was read from, still open.
   uint64_t log_number = 0;
-  std::unique_ptr<File> log_file;
+  std::shared_ptr<File> log_file;
   CommitLog::Position end;  // of the records that count
   bool torn = false;        // an unfinished record follows, which may be wiped
   bool boot_noted = false;  // the last session among the records is of this boot

@@ -48,7 +48,7 @@ absl::Status Space::Adopt(const std::vector<std::shared_ptr<Extent>>& used, bool
     if (unsynced) extent->segment->MarkDirty();
     numbers.insert(extent->number);
     if (extent->own_segment) {
-      own_bytes_ += extent->capacity;
+      SetOwnBytes(segments_[extent->segment_number], extent->capacity);
     } else {
       packed[extent->segment_number].push_back(extent.get());
     }
@@ -94,8 +94,7 @@ absl::Status Space::Refresh() {
       // Spare to the process that made it, and so to everybody.
       NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Segment> segment, table_.Open(*number));
       segments_[*number] = {segment, /*packed=*/false, 0};
-      spares_[segment->size()].push_back(*number);
-      spare_bytes_ += segment->size();
+      AddSpare(*segment);
     }
   }
   // Spares are taken anew: some are gone, others have another size.
@@ -108,14 +107,12 @@ absl::Status Space::Refresh() {
     if (!present.contains(number)) continue;
     Segment& segment = *segments_[number].segment;
     NUMPACK_RETURN_IF_ERROR(segment.RefreshSize());
-    spares_[segment.size()].push_back(number);
-    spare_bytes_ += segment.size();
+    AddSpare(segment);
   }
   for (auto it = segments_.begin(); it != segments_.end();) {
     Held& held = it->second;
     if (!present.contains(it->first)) {
-      free_.Remove({it->first, 0, held.accounted});
-      if (growing_ == it->first) growing_ = 0;
+      Empty(it->first, held);
       it = segments_.erase(it);
       continue;
     }
@@ -128,6 +125,35 @@ absl::Status Space::Refresh() {
     ++it;
   }
   return absl::OkStatus();
+}
+
+void Space::SetOwnBytes(Held& held, uint64_t bytes) {
+  own_bytes_ += bytes - held.accounted;
+  held.accounted = bytes;
+}
+
+void Space::Empty(uint32_t number, Held& held) {
+  if (!held.packed) return SetOwnBytes(held, 0);
+  free_.Remove({number, 0, held.accounted});
+  held.accounted = 0;
+  if (growing_ == number) growing_ = 0;
+}
+
+void Space::AddSpare(const Segment& segment) {
+  spares_[segment.size()].push_back(segment.number());
+  spare_bytes_ += segment.size();
+}
+
+void Space::TakeSpare(uint32_t number) {
+  for (auto spare = spares_.begin(); spare != spares_.end(); ++spare) {
+    std::vector<uint32_t>& numbers = spare->second;
+    const auto found = std::find(numbers.begin(), numbers.end(), number);
+    if (found == numbers.end()) continue;
+    spare_bytes_ -= spare->first;
+    numbers.erase(found);
+    if (numbers.empty()) spares_.erase(spare);
+    return;
+  }
 }
 
 void Space::NoteGrowth(Segment& segment) {
@@ -159,19 +185,14 @@ absl::Status Space::Claim(const std::shared_ptr<Extent>& extent) {
     held.segment = *std::move(segment);
     directory_changed_ = true;
   }
-  held.packed = !extent->own_segment;
   held.segment->MarkDirty();
+  // A segment that is free as a whole serves either kind, and whoever took it may have known it as
+  // one of the other.
+  if (held.accounted == 0) TakeSpare(extent->segment_number);
+  if (held.packed == extent->own_segment) Empty(extent->segment_number, held);
+  held.packed = !extent->own_segment;
   if (extent->own_segment) {
-    for (auto spare = spares_.begin(); spare != spares_.end(); ++spare) {
-      const auto found =
-          std::find(spare->second.begin(), spare->second.end(), extent->segment_number);
-      if (found == spare->second.end()) continue;
-      spare_bytes_ -= spare->first;
-      own_bytes_ += extent->capacity;
-      spare->second.erase(found);
-      if (spare->second.empty()) spares_.erase(spare);
-      break;
-    }
+    SetOwnBytes(held, extent->capacity);
     return absl::OkStatus();
   }
   if (held.accounted < extent->offset + extent->capacity) {
@@ -266,11 +287,10 @@ absl::StatusOr<std::shared_ptr<Extent>> Space::AllocateOwn(uint64_t bytes) {
   if (spare != spares_.end() && spare->first / 2 <= bytes) {
     const uint32_t number = spare->second.back();
     const uint64_t size = spare->first;
-    spare->second.pop_back();
-    if (spare->second.empty()) spares_.erase(spare);
-    spare_bytes_ -= size;
-    own_bytes_ += size;
-    return MakeExtent(segments_[number].segment, 0, size, /*own_segment=*/true);
+    TakeSpare(number);
+    Held& held = segments_[number];
+    SetOwnBytes(held, size);
+    return MakeExtent(held.segment, 0, size, /*own_segment=*/true);
   }
   NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Segment> segment, NewSegment());
   absl::Status status = segment->Reserve(bytes);  // NewSegment has noted the change
@@ -282,7 +302,7 @@ absl::StatusOr<std::shared_ptr<Extent>> Space::AllocateOwn(uint64_t bytes) {
     RemoveSegment(segment->number()).IgnoreError();  // the first error is the one to report
     return status;
   }
-  own_bytes_ += bytes;
+  SetOwnBytes(segments_[segment->number()], bytes);
   return MakeExtent(segment, 0, bytes, /*own_segment=*/true);
 }
 
@@ -305,8 +325,7 @@ absl::StatusOr<bool> Space::Grow(Extent& extent, uint64_t bytes) {
     status = extent.segment->Reserve(*exact);
   }
   NUMPACK_RETURN_IF_ERROR(status);
-  own_bytes_ += extent.segment->size() - extent.capacity;
-  extent.capacity = extent.segment->size();
+  SetOwnCapacity(extent, extent.segment->size());
   return true;
 }
 
@@ -315,8 +334,7 @@ void Space::ShrinkBack(Extent& extent, uint64_t capacity) {
   shared_.NoteSegmentChange();
   const absl::StatusOr<bool> shrunk = extent.segment->Shrink(capacity);
   if (!shrunk.ok() || !*shrunk) return;  // somebody has the file mapped that far
-  own_bytes_ -= std::min(own_bytes_, extent.capacity - capacity);
-  extent.capacity = capacity;
+  SetOwnCapacity(extent, capacity);
 }
 
 void Space::Free(const Extent& extent) {
@@ -328,15 +346,15 @@ void Space::Free(const Extent& extent) {
     if (extent.offset < end) free_.Add({extent.segment_number, extent.offset, end - extent.offset});
     return;
   }
-  own_bytes_ -= std::min(own_bytes_, extent.capacity);
+  SetOwnBytes(held->second, 0);
   // By the file's size: it may be larger than what the log knows of, after an append that was never
   // committed. Another process may have cut it since this one looked.
   Segment& segment = *held->second.segment;
-  const uint64_t size = segment.RefreshSize().ok() ? segment.size() : extent.capacity;
-  spares_[size].push_back(extent.segment_number);
-  spare_bytes_ += size;
-  DropSpares(std::max(kKeptSpareBytes, own_bytes_));
+  segment.RefreshSize().IgnoreError();
+  AddSpare(segment);
 }
+
+void Space::DropExcessSpares() { DropSpares(std::max(kKeptSpareBytes, own_bytes_)); }
 
 bool Space::IsCut(const Extent& extent) const {
   const auto held = segments_.find(extent.segment_number);
@@ -348,9 +366,7 @@ void Space::DropSpares(uint64_t keep_bytes) {
   while (spare_bytes_ > keep_bytes && !spares_.empty()) {
     const auto largest = std::prev(spares_.end());
     const uint32_t number = largest->second.back();
-    spare_bytes_ -= largest->first;
-    largest->second.pop_back();
-    if (largest->second.empty()) spares_.erase(largest);
+    TakeSpare(number);
     // A file that cannot be removed is only lost space; the next open tries again.
     RemoveSegment(number).IgnoreError();
   }
@@ -402,7 +418,8 @@ void Space::PutBack() {
 }
 
 void Space::SetOwnCapacity(Extent& extent, uint64_t capacity) {
-  own_bytes_ = own_bytes_ - std::min(own_bytes_, extent.capacity) + capacity;
+  const auto held = segments_.find(extent.segment_number);
+  if (held != segments_.end()) SetOwnBytes(held->second, capacity);
   extent.capacity = capacity;
 }
 

@@ -68,6 +68,9 @@ class Space {
 
   // Takes an extent back that nobody uses or can bring back.
   void Free(const Extent& extent);
+  // Removes spare segments, as far as they are more than the next large arrays are likely to need.
+  // Not while there is something to Claim: what is spare then may be in use.
+  void DropExcessSpares();
   // Whether another process has cut bytes of the extent off its segment, taking it for free.
   bool IsCut(const Extent& extent) const;
 
@@ -104,6 +107,8 @@ class Space {
   absl::Status GrowPacked(uint64_t bytes);
   // Takes note of how long a packed segment is by now.
   void NoteGrowth(Segment& segment);
+  void AddSpare(const Segment& segment);
+  void TakeSpare(uint32_t number);  // if it is one
   absl::StatusOr<std::shared_ptr<Segment>> NewSegment();
   std::shared_ptr<Extent> MakeExtent(const std::shared_ptr<Segment>& segment, uint64_t offset,
                                      uint64_t capacity, bool own_segment);
@@ -113,8 +118,12 @@ class Space {
   struct Held {
     std::shared_ptr<Segment> segment;
     bool packed = false;
-    uint64_t accounted = 0;  // bytes that are in use or in free_; of packed ones
+    // Bytes that are in use, or in free_; of a segment that is not packed, those in own_bytes_.
+    uint64_t accounted = 0;
   };
+  void SetOwnBytes(Held& held, uint64_t bytes);
+  // Nothing of the segment is in use, or in free_, any more.
+  void Empty(uint32_t number, Held& held);
 
   const std::shared_ptr<Backend> backend_;
   SegmentTable& table_;

@@ -232,6 +232,11 @@ absl::Status Store::AdoptRead(RecoveredState state, bool alone) {
   barrier_ = covered_ = state.covered;
   absl::MutexLock lock(&mu_);
   catalogue_ = std::move(state.catalogue);
+  if (state.log_file != nullptr) {
+    log_number_ = state.log_number;
+    log_file_ = std::move(state.log_file);
+    position_ = state.end;
+  }
   unattached_.clear();
   effects_.clear();
   books_stale_ = false;
@@ -240,7 +245,7 @@ absl::Status Store::AdoptRead(RecoveredState state, bool alone) {
 
 // The same, and goes on where the log ends, or in a new one.
 absl::Status Store::AdoptRecovered(RecoveredState state, bool alone) {
-  std::shared_ptr<File> file = std::move(state.log_file);
+  const std::shared_ptr<File> file = state.log_file;
   const uint64_t number = state.log_number;
   const CommitLog::Position end = state.end;
   const bool torn = state.torn, sealed = state.sealed, untrusted = state.untrusted_tail;
@@ -283,6 +288,7 @@ absl::Status Store::AdoptRecovered(RecoveredState state, bool alone) {
 
 absl::Status Store::LogKept() {
   absl::MutexLock write_lock(&write_mu_);
+  space_->DropExcessSpares();
   SharedState::PinScan scan(*shared_);
   KeptPayload payload;
   for (const std::shared_ptr<Extent>& extent : unlogged_) {

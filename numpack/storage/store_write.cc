@@ -102,6 +102,7 @@ void Store::ReleaseLocked(const std::shared_ptr<Extent>& extent, SharedState::Pi
 
 void Store::FreeCollected(size_t limit) {
   unasked_ = 0;
+  space_->DropExcessSpares();
   if (limbo_.waiting().empty()) return;
   SharedState::PinScan scan(*shared_);
   const auto pinned = [&](const Extent& e) { return scan.IsPinned(e.number); };
