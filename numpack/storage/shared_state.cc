@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "numpack/base/codec.h"
 #include "numpack/base/process.h"
@@ -191,7 +193,7 @@ SharedState::End SharedState::published_end(uint64_t known) const {
 
 absl::StatusOr<bool> SharedState::LockWriter(absl::Duration wait) {
   if (shared_) {
-    absl::Status status = lock_file_->Lock(kWriterByte, 1, LockKind::kExclusive, wait);
+    const absl::Status status = WaitForWriterByte(wait);
     if (absl::IsUnavailable(status)) {
       const uint32_t holder = head().writer.load();
       return absl::UnavailableError(absl::StrCat(
@@ -202,6 +204,41 @@ absl::StatusOr<bool> SharedState::LockWriter(absl::Duration wait) {
     NUMPACK_RETURN_IF_ERROR(status);
   }
   return head().writer.exchange(ShortProcessId()) == 0;
+}
+
+// File locks are polled, and know no order: a process that writes again and again would keep the
+// others out for as long as it likes. So whoever has waited for a while says so, and others let it
+// go first. Not at once: to hand the lock over takes some milliseconds, in which nobody writes.
+absl::Status SharedState::WaitForWriterByte(absl::Duration wait) {
+  constexpr absl::Duration kPatience = absl::Milliseconds(50);
+  constexpr absl::Duration kPollAnewAfter = absl::Milliseconds(20);  // pauses become longer
+  const absl::Time end = absl::Now() + wait;
+  GiveWay(wait);
+  absl::Status status =
+      lock_file_->Lock(kWriterByte, 1, LockKind::kExclusive, std::min(wait, kPatience));
+  if (!absl::IsUnavailable(status) || wait <= kPatience) return status;
+  const uint64_t bit = uint64_t{1} << (own_.number % 64);
+  while (absl::IsUnavailable(status) && absl::Now() < end) {
+    head().impatient.fetch_or(bit);  // each time: others take it for dead, and forget it
+    status = lock_file_->Lock(kWriterByte, 1, LockKind::kExclusive,
+                              std::min(kPollAnewAfter, end - absl::Now()));
+  }
+  head().impatient.fetch_and(~bit);
+  return status;
+}
+
+void SharedState::GiveWay(absl::Duration longest) {
+  constexpr absl::Duration kLongest = absl::Milliseconds(100);
+  const uint64_t first = head().impatient.load();
+  if (first == 0 || longest <= absl::ZeroDuration()) return;
+  const absl::Time end = absl::Now() + std::min(longest, kLongest);
+  while ((head().impatient.load() & first) != 0) {
+    if (absl::Now() >= end) {
+      head().impatient.fetch_and(~first);  // perhaps they died
+      return;
+    }
+    absl::SleepFor(absl::Milliseconds(1));
+  }
 }
 
 void SharedState::UnlockWriter(bool clean) {

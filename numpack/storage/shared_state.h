@@ -97,7 +97,8 @@ class SharedState {
 
   // The lock that makes this process the writer. Not recursive. The result is false when the one
   // before died with it, or gave it back uncleanly: then the log's end is to be looked at.
-  // Unavailable, naming the holder, when it is not to be had in time.
+  // Unavailable, naming the holder, when it is not to be had in time. Somebody who has waited for
+  // long gets it before whoever comes later.
   absl::StatusOr<bool> LockWriter(absl::Duration wait);
   void UnlockWriter(bool clean);
   // Whether another process has it now.
@@ -157,6 +158,8 @@ class SharedState {
     std::atomic<uint32_t> next_segment{1};
     std::atomic<uint32_t> slots;   // slot files that exist
     std::atomic<uint32_t> writer;  // process number while it writes, and after it died writing
+    std::atomic<uint64_t>
+        impatient;  // a bit for each process that waits long for the writer's lock
   };
   struct Slot {
     uint32_t number = 0;
@@ -176,6 +179,9 @@ class SharedState {
   bool ReapIfDead(Slot& slot);
   absl::Status RemoveFiles();
   Head& head() const { return *head_.load(std::memory_order_acquire); }
+
+  absl::Status WaitForWriterByte(absl::Duration wait);
+  void GiveWay(absl::Duration longest);
 
   absl::Status CountOpening();
   uint64_t Openings();

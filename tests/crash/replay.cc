@@ -308,7 +308,7 @@ class Replayer {
                     bool& seen_after, int depth, const Effort& effort) {
     ++tally_.kills;
     std::vector<StatePtr> expected = {step.after};
-    if (!done && !seen_after) expected.insert(expected.begin(), step.before);
+    if ((!done || step.failed) && !seen_after) expected.insert(expected.begin(), step.before);
     // Not promised yet, but perhaps done.
     std::vector<StatePtr> floor = done ? step.floor_after : step.floor_before;
     if (!done) floor.insert(floor.end(), step.making.begin(), step.making.end());

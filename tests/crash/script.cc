@@ -184,7 +184,8 @@ absl::Status Player::Open(absl::Span<const StatePtr> expected, std::vector<State
     }
     state_ = state;
     floor_ = std::move(floor);
-    steps_.push_back({"open", begin, recording_->size(), state_, state_, floor_, {}, floor_});
+    steps_.push_back(
+        {"open", begin, recording_->size(), state_, state_, /*failed=*/false, floor_, {}, floor_});
     return absl::OkStatus();
   }
   return absl::DataLossError(differences);
@@ -232,6 +233,7 @@ absl::Status Player::Run(std::string what, const State& after, Barrier barrier,
     state_ = step.after;
   } else {
     // All of it is possible.
+    step.failed = true;
     floor_.insert(floor_.end(), step.making.begin(), step.making.end());
     step.floor_after = floor_;
   }

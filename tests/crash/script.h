@@ -71,8 +71,10 @@ absl::string_view NameOf(Operation operation);
 struct Step {
   std::string what;
   size_t begin = 0, end = 0;  // the calls [begin, end) are its own
-  // A killed process leaves `before`, or, from some moment on, `after`; `after` at the end.
+  // A killed process leaves `before`, or, from some moment on, `after`; `after` at the end, unless
+  // the step failed.
   StatePtr before, after;
+  bool failed = false;
   // A restart finds one of floor_before, or one of those whose barriers are being made; one of
   // floor_after at the end.
   std::vector<StatePtr> floor_before, making, floor_after;
