@@ -57,18 +57,9 @@ void WriteNames(const char* key, const std::vector<RepairReport::Array>& arrays,
   out.EndArray();
 }
 
-absl::StatusOr<std::shared_ptr<Backend>> OpenForReading(const std::string& path) {
-  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, OpenDirectory(path));
-  NUMPACK_ASSIGN_OR_RETURN(const bool legacy, IsLegacy(*backend));
-  if (!legacy) return backend;
-  return absl::FailedPreconditionError(
-      absl::StrCat(path, " was written by NumPack 0.7: `npk convert ", path,
-                   " NEW` checks it and makes a store of it"));
-}
-
 absl::StatusOr<VerifyReport> VerifyPath(const std::string& path, bool contents,
                                         const Console& console) {
-  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> backend, OpenForReading(path));
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> backend, OpenDirectory(path));
   Progress progress(console, "verifying");
   VerifyOptions options;
   options.contents = contents;
@@ -78,7 +69,7 @@ absl::StatusOr<VerifyReport> VerifyPath(const std::string& path, bool contents,
 
 absl::StatusOr<RepairReport> RepairPath(const std::string& from, const std::string& to,
                                         const Console& console) {
-  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> source, OpenForReading(from));
+  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> source, OpenDirectory(from));
   NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> target,
                            OpenNativeBackend(to, /*create_directory=*/true));
   Progress progress(console, "saving");

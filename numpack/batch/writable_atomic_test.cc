@@ -251,6 +251,28 @@ TEST_F(AtomicTest, AnInterruptedArrayIsSoUntilTheEnd) {
   }
 }
 
+// What rows of an array are made to be says nothing of the others.
+TEST_F(AtomicTest, AnInterruptedArrayStaysSoWhenOnlyRowsOfItChange) {
+  const std::vector<float> row = {7};
+  for (const std::string name : {"a0", "a2"}) {
+    WritableBatch plain = Join(NewState(/*atomic=*/false));
+    ASSERT_OK(plain.Load(name).status());
+    auto store = ArrayStore::Open(storage::CopyOf(*backend_, "boot"));
+    ASSERT_OK(store.status());
+    const std::vector<std::string> interrupted = {name};
+    const auto held = store->View(name);  // so that rows are not changed where they lie
+    ASSERT_OK(store->ReplaceRows(name, {3}, *Erase(MakeView(row))));
+    EXPECT_EQ(store->Interrupted(), interrupted);
+    ASSERT_OK(store->DropRows(name, {0}));
+    EXPECT_EQ(store->Interrupted(), interrupted);
+    ASSERT_OK(store->Compact(name));
+    EXPECT_EQ(store->Interrupted(), interrupted);
+    ASSERT_OK(store->Save(name, MakeView(row)));
+    EXPECT_TRUE(store->Interrupted().empty());
+    ASSERT_OK(plain.Finish());
+  }
+}
+
 TEST_F(AtomicTest, AFaultOfTheEndIsAllOrNothing) {
   for (const bool stays : {false, true}) {
     for (int64_t n = 1;; ++n) {

@@ -146,7 +146,12 @@ absl::Status Transaction::ReplaceRows(absl::string_view name, absl::Span<const i
     std::copy_n(from, row_bytes, changed.mutable_data() + static_cast<size_t>(row) * row_bytes);
     from += row_bytes;
   }
-  return Save(name, changed.view());
+  absl::StatusOr<storage::PendingExtent> extent =
+      pending_.AllocateForPart(name, static_cast<uint64_t>(changed.nbytes()));
+  if (!extent.ok()) return NameArray(name, extent.status());
+  const auto bytes = absl::MakeConstSpan(changed.data(), static_cast<size_t>(changed.nbytes()));
+  NUMPACK_RETURN_IF_ERROR(NameArray(name, extent->Write(0, bytes)));
+  return Put(name, ArrayInfo{info.dtype, info.shape, changed.nbytes(), 0}, *std::move(extent));
 }
 
 absl::StatusOr<bool> Transaction::RewriteRows(absl::string_view name,
@@ -208,7 +213,7 @@ absl::Status Transaction::WriteWithoutDropped(absl::string_view name, ArrayInfo 
   info.dropped = nullptr;
   info.nbytes = info.shape[0] * static_cast<int64_t>(row_bytes);
   absl::StatusOr<storage::PendingExtent> extent =
-      pending_.Allocate(name, static_cast<uint64_t>(info.nbytes));
+      pending_.AllocateForPart(name, static_cast<uint64_t>(info.nbytes));
   if (!extent.ok()) return NameArray(name, extent.status());
   NUMPACK_RETURN_IF_ERROR(NameArray(name, extent->Write(0, pieces)));
   return Put(name, std::move(info), *std::move(extent));

@@ -33,7 +33,8 @@ using VerifyReport = storage::VerifyReport;
 using RepairOptions = storage::RepairOptions;
 using RepairReport = storage::RepairReport;
 
-// Errors: storage/verify.h, storage/repair.h.
+// Errors: storage/verify.h, storage/repair.h; FailedPrecondition for a directory of NumPack 0.7
+// that has not become a store yet.
 absl::StatusOr<VerifyReport> Verify(Backend& backend, const VerifyOptions& options = {});
 absl::StatusOr<RepairReport> Repair(Backend& from, std::shared_ptr<Backend> to,
                                     const RepairOptions& options = {});

@@ -94,6 +94,11 @@ std::optional<Record> ParseRecord(absl::string_view log, size_t position, uint32
                 body.substr(0, header->payload_bytes), checksum, header->length};
 }
 
+size_t ClaimedLength(absl::string_view log, size_t position) {
+  const std::optional<Header> header = ParseHeader(log, position);
+  return header.has_value() ? header->length : 0;
+}
+
 LogEnd JudgeEnd(absl::string_view log, size_t position) {
   const size_t last = log.find_last_not_of('\0');
   if (last == absl::string_view::npos || last < position) return LogEnd::kClean;

@@ -61,6 +61,9 @@ struct Record {
 // unknown.
 std::optional<Record> ParseRecord(absl::string_view log, size_t position, uint32_t previous);
 
+// How many bytes the header of a record at `position` says that it has; zero: there is no header.
+size_t ClaimedLength(absl::string_view log, size_t position);
+
 // What it means that no record could be parsed at `position`.
 enum class LogEnd {
   kClean,    // nothing but zeros follow

@@ -24,6 +24,11 @@ absl::Status CorruptLog(const File& file, uint64_t offset, absl::string_view wha
 }
 
 absl::StatusOr<ParsedLog> ParseLog(File& file, const CommitLog::Position& from, uint64_t to) {
+  NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file.Size());
+  if (from.offset > to || to > size) {
+    return CorruptLog(file, size,
+                      absl::StrCat("the log ends here, and not at ", to, " as it should"));
+  }
   ParsedLog log;
   log.bytes.resize(to - from.offset);
   NUMPACK_RETURN_IF_ERROR(file.ReadAt(

@@ -207,6 +207,14 @@ absl::StatusOr<PendingExtent> Transaction::Allocate(absl::string_view name, uint
   return result;
 }
 
+absl::StatusOr<PendingExtent> Transaction::AllocateForPart(absl::string_view name,
+                                                           uint64_t length) {
+  NUMPACK_ASSIGN_OR_RETURN(PendingExtent result, Allocate(name, length));
+  if (const EntryPtr before = FindEntry(name); before != nullptr)
+    result.in_place_ = before->in_place;
+  return result;
+}
+
 absl::StatusOr<PendingExtent> Transaction::Extend(absl::string_view name, Pieces more) {
   NUMPACK_ASSIGN_OR_RETURN(const EntryPtr entry, FindForChange(name));
   const uint64_t before = entry->length;

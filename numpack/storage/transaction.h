@@ -96,6 +96,9 @@ class Transaction {
   // Space for `length` bytes that are going to be put under `name`. They carry a checksum when the
   // store's option or what has that name now does.
   absl::StatusOr<PendingExtent> Allocate(absl::string_view name, uint64_t length);
+  // The same for bytes of which some are what `name` has now: if in-place changes of it were cut
+  // short, that goes on to hold.
+  absl::StatusOr<PendingExtent> AllocateForPart(absl::string_view name, uint64_t length);
 
   // The bytes of `name` and then `more`: where they lie when there is room, else as a copy. The
   // published bytes do not change. To be put under the same name.

@@ -3,18 +3,22 @@
 #include "numpack/storage/verify.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/crc/crc32c.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "numpack/backends/memory/memory_backend.h"
+#include "numpack/base/codec.h"
 #include "numpack/storage/finding.h"
 #include "numpack/storage/options.h"
 #include "numpack/storage/record.h"
@@ -175,6 +179,32 @@ TEST_F(VerifyTest, EveryByteOfTheLogCounts) {
       EXPECT_FALSE(finding.remedy.empty()) << at;
     }
   }
+}
+
+// Every 32 bytes the header of a record that reaches to the end, and is not sound. To sum all of
+// them would take minutes.
+TEST_F(VerifyTest, AHostileLogIsLookedThroughInBoundedTime) {
+  constexpr size_t kBytes = size_t{16} << 20;
+  std::string log = files_["log.1"].substr(0, after_["large"]);
+  const std::string header_mark = log.substr(kRecordHeaderBytes - 4, 4);
+  const std::string trailer_mark = log.substr(log.size() - 4);
+  log.append(64, 'x');
+  for (size_t left = kBytes; left >= kRecordHeaderBytes; left -= kRecordHeaderBytes) {
+    const auto length = static_cast<uint32_t>(left + kRecordTrailerBytes);
+    std::string header;
+    Encoder encoder(&header);
+    encoder.U32(length);
+    encoder.U32(static_cast<uint32_t>(RecordKind::kCommit));
+    encoder.U64(1000);
+    encoder.U32(0);
+    encoder.U32(length - kRecordHeaderBytes - kRecordTrailerBytes);
+    encoder.U32(static_cast<uint32_t>(absl::ComputeCrc32c(header)));
+    log += header + header_mark;
+  }
+  log += std::string(4, '\0') + trailer_mark;
+  Files files = files_;
+  files["log.1"] = log;
+  EXPECT_FALSE(Look(*BackendOf(files)).clean());
 }
 
 TEST_F(VerifyTest, ADamagedRecordLosesWhatItSaid) {

@@ -25,6 +25,7 @@
 #include "numpack/core/array_store.h"
 #include "numpack/core/dtype.h"
 #include "numpack/core/shape.h"
+#include "numpack/core/verify.h"
 #include "numpack/core/view.h"
 #include "tests/golden/v07/golden_directory.h"
 
@@ -194,6 +195,19 @@ TEST_P(AdoptTest, WithoutPermissionAnAdoptionThatWasCutShortIsAnError) {
   const absl::Status status = ArrayStore::Open(backend_, options).status();
   EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
   EXPECT_TRUE(absl::StrContains(status.message(), "without the option read_only")) << status;
+}
+
+// There is no log to check yet, and that is no damage.
+TEST_P(AdoptTest, VerifyAndRepairSayWhatItIs) {
+  for (const char* what : {"was written by NumPack 0.7", "nothing is lost"}) {
+    const absl::Status verified = Verify(*backend_).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(verified)) << verified;
+    EXPECT_TRUE(absl::StrContains(verified.message(), what)) << verified;
+    EXPECT_EQ(Repair(*backend_, NewMemoryBackend()).status(), verified);
+    // For the second time: as it is when an adoption is cut short.
+    const auto segment = backend_->Open("segment.1", OpenMode::kCreate);
+    ASSERT_TRUE(segment.ok());
+  }
 }
 
 TEST_P(AdoptTest, TheFirstWriteAdopts) {
