@@ -1,6 +1,7 @@
 #include "numpack/storage/salvage.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -10,7 +11,6 @@
 #include "numpack/base/codec.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/commit_log.h"
-#include "numpack/storage/record.h"
 #include "numpack/storage/segment.h"
 
 namespace numpack::storage {
@@ -23,6 +23,11 @@ constexpr size_t kPreviousInHeader = 16;  // where a record names its predecesso
 // few bytes, each saying that its record is long. So often the whole log is summed for them, and no
 // more.
 constexpr uint64_t kSummedAgain = 16;
+
+bool IsChange(RecordKind kind) {
+  return kind != RecordKind::kBarrier && kind != RecordKind::kSeal &&
+         kind != RecordKind::kSession && kind != RecordKind::kKept;
+}
 
 bool IsSegmentName(absl::string_view name) { return absl::StartsWith(name, "segment."); }
 
@@ -66,6 +71,8 @@ struct Salvage::Log {
     return !records.empty() && records[0].offset == 0 &&
            records[0].record.kind == RecordKind::kCheckpoint;
   }
+  // As for Recover: its maker may have died before that.
+  bool IsComplete() const { return HasBeginning() && Has(RecordKind::kBarrier); }
 };
 
 void Salvage::Find(Severity severity, std::string file, std::optional<uint64_t> offset,
@@ -340,6 +347,47 @@ void Salvage::CheckFiles(absl::Span<const std::string> files, absl::Span<const L
   }
 }
 
+// After a restart records behind the last barrier do not count: they may name bytes that never
+// reached the disk.
+void Salvage::DropUncovered(Log& log) {
+  for (size_t gap = 0; gap < log.gaps.size(); ++gap) {
+    if (SealFollows(*log.bytes, log.gaps[gap].begin)) continue;
+    log.records.erase(
+        log.records.begin() + static_cast<std::ptrdiff_t>(log.gaps[gap].records_before),
+        log.records.end());
+    log.gaps.resize(gap);
+  }
+  if (!log.Has(RecordKind::kBarrier)) return;
+  uint64_t covered = 0;
+  for (const Found& found : log.records) {
+    if (found.record.kind != RecordKind::kBarrier) continue;
+    const auto barrier = DecodeBarrier(found.record.payload);
+    if (barrier.ok()) covered = barrier->covered;
+  }
+  uint64_t changes = 0;
+  while (!log.records.empty() && log.records.back().record.generation > covered) {
+    const Record& last = log.records.back().record;
+    if (last.kind == RecordKind::kRedo) NoteUndo(last);
+    changes += IsChange(last.kind) ? 1 : 0;
+    log.records.pop_back();
+  }
+  while (!log.gaps.empty() && log.gaps.back().records_before > log.records.size())
+    log.gaps.pop_back();
+  if (changes == 0) return;
+  Find(Severity::kNote, log.name, std::nullopt,
+       absl::StrCat(changes,
+                    " changes were not durable when the machine stopped: the store is as before "
+                    "them"),
+       "");
+}
+
+void Salvage::NoteUndo(const Record& record) {
+  auto payload = DecodeRedo(record.payload);
+  if (!payload.ok()) return;
+  std::vector<RedoPayload::Piece>& pieces = rewrites_[payload->extent];
+  std::move(payload->undo.begin(), payload->undo.end(), std::back_inserter(pieces));
+}
+
 absl::StatusOr<Salvage> Salvage::Read(Backend& backend) {
   Salvage result(backend);
   NUMPACK_ASSIGN_OR_RETURN(std::vector<std::string> files, backend.List());
@@ -347,7 +395,7 @@ absl::StatusOr<Salvage> Salvage::Read(Backend& backend) {
   NUMPACK_ASSIGN_OR_RETURN(std::vector<Log> logs, result.ReadLogs(files));
   // Not even a store that was being made, see Recover.
   const bool unborn = std::all_of(logs.begin(), logs.end(), [](const Log& log) {
-    return !(log.HasBeginning() && log.Has(RecordKind::kBarrier)) && !SealFollows(*log.bytes, 0);
+    return !log.IsComplete() && !SealFollows(*log.bytes, 0);
   });
   if (unborn && std::none_of(files.begin(), files.end(), IsSegmentName))
     return absl::NotFoundError(absl::StrCat("no store in ", backend.Describe()));
@@ -356,73 +404,19 @@ absl::StatusOr<Salvage> Salvage::Read(Backend& backend) {
                 "there are segments but no commit log: which arrays they hold is lost", kRepair);
     return result;
   }
-  const Log& oldest = logs.front();
-  const bool never_made = logs.size() == 1 && oldest.number == 1 && oldest.gaps.empty() &&
-                          !(oldest.HasBeginning() && oldest.Has(RecordKind::kBarrier)) &&
-                          oldest.end != LogEnd::kCorrupt &&
-                          !SealFollows(*oldest.bytes, oldest.stop);
-  if (never_made && std::none_of(files.begin(), files.end(), IsSegmentName))
-    return absl::NotFoundError(absl::StrCat("no store in ", backend.Describe()));
   // The newest log with a beginning counts; of newer ones without, what is sound counts too.
   size_t first = logs.size() - 1;
-  while (first > 0 && !(logs[first].HasBeginning() && logs[first].Has(RecordKind::kBarrier)))
-    --first;
+  while (first > 0 && !logs[first].IsComplete()) --first;
   for (size_t i = first; i < logs.size(); ++i) {
     Log& log = logs[i];
-    const bool is_whole = log.HasBeginning() && log.Has(RecordKind::kBarrier);
-    if (!is_whole && i > first && !SealFollows(*log.bytes, 0)) {
+    if (!log.IsComplete() && i > first && !SealFollows(*log.bytes, 0)) {
       result.Find(Severity::kNote, log.name, std::nullopt,
                   "a log that was never finished: the older one counts", "");
       continue;
     }
-    if (!log.same_boot) {
-      // Records behind the last barrier may name bytes that never reached the disk.
-      for (size_t gap = 0; gap < log.gaps.size(); ++gap) {
-        if (SealFollows(*log.bytes, log.gaps[gap].begin)) continue;
-        log.records.erase(
-            log.records.begin() + static_cast<std::ptrdiff_t>(log.gaps[gap].records_before),
-            log.records.end());
-        log.gaps.resize(gap);
-      }
-      uint64_t covered = 0;
-      bool sealed = false;
-      for (const Found& found : log.records) {
-        if (found.record.kind != RecordKind::kBarrier) continue;
-        const auto barrier = DecodeBarrier(found.record.payload);
-        if (barrier.ok()) covered = barrier->covered;
-        sealed = true;
-      }
-      if (sealed) {
-        uint64_t dropped = 0;
-        while (!log.records.empty() && log.records.back().record.generation > covered) {
-          const Record& last = log.records.back().record;
-          if (last.kind == RecordKind::kRedo) {
-            auto payload = DecodeRedo(last.payload);
-            if (payload.ok()) {
-              for (RedoPayload::Piece& piece : payload->undo)
-                result.rewrites_[payload->extent].push_back(std::move(piece));
-            }
-          }
-          dropped += last.kind != RecordKind::kBarrier && last.kind != RecordKind::kSeal &&
-                             last.kind != RecordKind::kSession && last.kind != RecordKind::kKept
-                         ? 1
-                         : 0;
-          log.records.pop_back();
-        }
-        while (!log.gaps.empty() && log.gaps.back().records_before > log.records.size())
-          log.gaps.pop_back();
-        if (dropped > 0) {
-          result.Find(Severity::kNote, log.name, std::nullopt,
-                      absl::StrCat(dropped,
-                                   " changes were not durable when the machine stopped: "
-                                   "the store is as before them"),
-                      "");
-        }
-      }
-    }
-    if (!log.HasBeginning()) {
+    if (!log.same_boot) result.DropUncovered(log);
+    if (!log.HasBeginning())
       result.Find(Severity::kError, log.name, 0, "the log has no readable beginning", kRepair);
-    }
     result.ReportGaps(log);
     result.log_number_ = log.number;
     NUMPACK_RETURN_IF_ERROR(result.Replay(log));

@@ -25,6 +25,7 @@
 #include "numpack/backends/file.h"
 #include "numpack/storage/finding.h"
 #include "numpack/storage/log_payload.h"
+#include "numpack/storage/record.h"
 
 namespace numpack::storage {
 
@@ -67,6 +68,8 @@ class Salvage {
   absl::Status Replay(const Log& log);
   absl::Status Apply(const Found& found);
   absl::Status ApplyCommit(const CommitPayload& payload, uint64_t generation);
+  void DropUncovered(Log& log);
+  void NoteUndo(const Record& record);
   void NoteRewrites(const Log& log);
   void CheckPlaces();
   void CheckFiles(absl::Span<const std::string> files, absl::Span<const Log> logs);
