@@ -25,40 +25,13 @@
 #include "numpack/storage/pinned_bytes.h"
 #include "numpack/storage/segment.h"
 #include "numpack/storage/store.h"
+#include "numpack/storage/store_test_util.h"
 #include "numpack/storage/transaction.h"
 
 namespace numpack::storage {
 namespace {
 
 constexpr size_t kBytes = 4000;
-
-// The directory as another process sees it: one whose stores are not this one's.
-class OtherProcess final : public Backend {
- public:
-  OtherProcess(std::shared_ptr<Backend> inner, std::string identity)
-      : inner_(std::move(inner)), identity_(std::move(identity)) {}
-  BackendCapabilities capabilities() const override {
-    BackendCapabilities capabilities = inner_->capabilities();
-    // Within one process mappings and locks of the memory backend are what they have to be.
-    capabilities.shared_mappings = capabilities.process_locks = true;
-    return capabilities;
-  }
-  absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view name, OpenMode mode) override {
-    return inner_->Open(name, mode);
-  }
-  absl::StatusOr<std::vector<std::string>> List() override { return inner_->List(); }
-  absl::Status Remove(absl::string_view name) override { return inner_->Remove(name); }
-  absl::Status SyncDirectory() override { return inner_->SyncDirectory(); }
-  absl::Status CheckPresent() override { return inner_->CheckPresent(); }
-  absl::StatusOr<uint64_t> FreeSpace() override { return inner_->FreeSpace(); }
-  std::string BootId() override { return inner_->BootId(); }
-  std::string Identity() const override { return identity_; }
-  std::string Describe() const override { return identity_; }
-
- private:
-  const std::shared_ptr<Backend> inner_;
-  const std::string identity_;
-};
 
 std::shared_ptr<Store> OpenStore(std::shared_ptr<Backend> backend) {
   StoreOptions options;
@@ -88,8 +61,8 @@ bool IsAll(const SharedBytes& view, std::byte value) {
 
 TEST(PinsTest, WhatIsHeldStaysWhateverIsSaved) {
   const std::shared_ptr<Backend> backend = NewMemoryBackend();
-  const auto here = OpenStore(std::make_shared<OtherProcess>(backend, "here"));
-  const auto there = OpenStore(std::make_shared<OtherProcess>(backend, "there"));
+  const auto here = OpenStore(AsProcess(backend, "here"));
+  const auto there = OpenStore(AsProcess(backend, "there"));
   ASSERT_EQ(Put(*here, "a", 1), absl::OkStatus());
   const auto held_here = Look(*here, "a"), held_there = Look(*there, "a");
   for (uint8_t value = 2; value < 20; ++value) {
@@ -104,8 +77,8 @@ TEST(PinsTest, WhatIsHeldStaysWhateverIsSaved) {
 // for a look at the counters before that.
 TEST(PinsTest, AReaderMayComeUntilTheCommitIsPublished) {
   const auto recording = std::make_shared<RecordingBackend>(NewMemoryBackend(), "boot");
-  const auto writer = OpenStore(std::make_shared<OtherProcess>(recording, "writer"));
-  const auto reader = OpenStore(std::make_shared<OtherProcess>(recording, "reader"));
+  const auto writer = OpenStore(AsProcess(recording, "writer"));
+  const auto reader = OpenStore(AsProcess(recording, "reader"));
   ASSERT_EQ(Put(*writer, "a", 1), absl::OkStatus());
   absl::StatusOr<SharedBytes> held;
   recording->SetHook([&](const RecordedCall& call) {
@@ -124,8 +97,8 @@ TEST(PinsTest, AReaderMayComeUntilTheCommitIsPublished) {
 // The same at moments that no call marks: a reader and a writer as fast as they can.
 TEST(PinsTest, ReadersLookAgainAfterTheyHaveCounted) {
   const std::shared_ptr<Backend> backend = NewMemoryBackend();
-  const auto writer = OpenStore(std::make_shared<OtherProcess>(backend, "writer"));
-  const auto reader = OpenStore(std::make_shared<OtherProcess>(backend, "reader"));
+  const auto writer = OpenStore(AsProcess(backend, "writer"));
+  const auto reader = OpenStore(AsProcess(backend, "reader"));
   ASSERT_EQ(Put(*writer, "a", 1), absl::OkStatus());
   std::atomic<bool> stop{false};
   absl::Status written;

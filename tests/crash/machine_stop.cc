@@ -35,6 +35,7 @@
 #include "numpack/backends/posix_mmap/posix_mmap_backend.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/numpack.h"
+#include "numpack/storage/store_test_util.h"
 #include "tests/crash/contents.h"
 
 ABSL_FLAG(std::string, role, "", "writer or verifier.");
@@ -54,32 +55,10 @@ constexpr uint64_t kEdited = 21;
 constexpr uint64_t kMoment = 22;
 constexpr int64_t kEditedRows = 4000;  // 256,000 bytes
 
-class BootBackend final : public Backend {
- public:
-  BootBackend(std::shared_ptr<Backend> inner, std::string boot)
-      : inner_(std::move(inner)), boot_(std::move(boot)) {}
-  BackendCapabilities capabilities() const override { return inner_->capabilities(); }
-  absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view name, OpenMode mode) override {
-    return inner_->Open(name, mode);
-  }
-  absl::StatusOr<std::vector<std::string>> List() override { return inner_->List(); }
-  absl::Status Remove(absl::string_view name) override { return inner_->Remove(name); }
-  absl::Status SyncDirectory() override { return inner_->SyncDirectory(); }
-  absl::Status CheckPresent() override { return inner_->CheckPresent(); }
-  absl::StatusOr<uint64_t> FreeSpace() override { return inner_->FreeSpace(); }
-  std::string BootId() override { return boot_; }
-  std::string Identity() const override { return inner_->Identity(); }
-  std::string Describe() const override { return inner_->Describe(); }
-
- private:
-  const std::shared_ptr<Backend> inner_;
-  const std::string boot_;
-};
-
 absl::StatusOr<std::shared_ptr<Backend>> OpenBackend() {
   NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend,
                            OpenPosixMmapBackend(absl::GetFlag(FLAGS_store)));
-  return std::make_shared<BootBackend>(std::move(backend), absl::GetFlag(FLAGS_boot));
+  return storage::WithBootId(std::move(backend), absl::GetFlag(FLAGS_boot));
 }
 
 // What a change does.
