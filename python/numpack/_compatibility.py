@@ -18,7 +18,7 @@ def _accepts_tuples() -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return bool(np.issubdtype(np.int32, (np.integer, np.bool_)))  # type: ignore[arg-type]
+            return bool(np.issubdtype(np.int32, (np.integer, np.bool_)))
         except (TypeError, ValueError):  # of NumPy 2, of NumPy 1
             return False
 

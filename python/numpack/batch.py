@@ -6,19 +6,22 @@ import math
 import numbers
 import warnings
 from collections.abc import Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from numpack.errors import BatchModeError, UnsavedChangeWarning
+from numpack.typing import Array
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from numpack.store import NumPack
 
 BYTES_PER_MEGABYTE = 1_000_000
 
 
-def _limit_in_bytes(memory_limit: Any) -> float | None:
+def _limit_in_bytes(memory_limit: object) -> float | None:
     if memory_limit is None:
         return None
     is_bool = isinstance(memory_limit, (bool, np.bool_))
@@ -32,23 +35,23 @@ def _limit_in_bytes(memory_limit: Any) -> float | None:
 
 
 class BatchStats(NamedTuple):
-    """What a batch did so far, nested ones included."""
+    """What a batch did so far, nested ones included.
 
-    #: Loads answered from memory, and those that read the store.
+    hits, misses: loads answered from memory, and those that read the store. evictions, spills:
+    arrays that left memory because of the limit: unchanged ones, and changed ones, which were
+    written ahead of the commit. cached_bytes: of arrays in memory now; pinned_bytes: of them over
+    the limit, but still held by the program; peak_bytes: the most there ever were. spilled_bytes:
+    written ahead of the commit, in total. flush_seconds: time spent in publishing.
+    """
+
     hits: int = 0
     misses: int = 0
-    #: Arrays that left memory because of the limit: unchanged ones, and changed ones, which were
-    #: written ahead of the commit.
     evictions: int = 0
     spills: int = 0
-    #: Bytes of arrays in memory now; of them over the limit, but still held by the program; and the
-    #: most there ever were.
     cached_bytes: int = 0
     pinned_bytes: int = 0
     peak_bytes: int = 0
-    #: Bytes written ahead of the commit, in total.
     spilled_bytes: int = 0
-    #: Time spent in publishing.
     flush_seconds: float = 0.0
 
 
@@ -81,7 +84,7 @@ class BatchModeContext:
         numpack_instance: NumPack,
         memory_limit: float | None = None,
         *,
-        on_error: str = "flush",
+        on_error: Literal["flush", "discard"] = "flush",
         warn_unsaved: bool = False,
     ) -> None:
         self._limit_bytes = _limit_in_bytes(memory_limit)
@@ -94,12 +97,12 @@ class BatchModeContext:
         self._entered: list[int] = []
         self._last_stats = BatchStats()
 
-    def __enter__(self) -> BatchModeContext:
+    def __enter__(self) -> Self:
         number = self.npk._enter_batch(self, self._limit_bytes, self.warn_unsaved)
         self._entered.append(number)
         return self
 
-    def __exit__(self, exception_type: object, *exception: object) -> bool:
+    def __exit__(self, exception_type: object, *exception: object) -> Literal[False]:
         number = self._entered.pop()
         discard = self.on_error == "discard" and exception_type is not None
         try:
@@ -181,7 +184,7 @@ class BatchModeContext:
         return self.stats.cached_bytes
 
 
-class MemoryCache(MutableMapping):
+class MemoryCache(MutableMapping[str, Array]):
     """The arrays that batch mode holds in memory, by name. Empty outside a batch.
 
     Deleting an item only forgets the object in memory: a pending change survives, and the next load
@@ -191,13 +194,13 @@ class MemoryCache(MutableMapping):
     def __init__(self, npk: NumPack) -> None:
         self._npk = npk
 
-    def __getitem__(self, name: str) -> np.ndarray:
+    def __getitem__(self, name: str) -> Array:
         array = self._npk._cached(name) if isinstance(name, str) else None
         if array is None:
             raise KeyError(name)
         return array
 
-    def __setitem__(self, name: str, array: np.ndarray) -> None:
+    def __setitem__(self, name: str, array: Array) -> None:
         raise TypeError("use save() to put an array into the batch")
 
     def __delitem__(self, name: str) -> None:

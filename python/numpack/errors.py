@@ -54,6 +54,7 @@ class StoreLockedError(OSError, RuntimeError):
 
     @property
     def pid(self) -> int | None:
+        """Id of the process that holds the store, if the message names it."""
         found = re.search(r"process (\d+)", str(self))
         return int(found.group(1)) if found else None
 
@@ -99,4 +100,5 @@ def io_error(number: int, message: str) -> StoreIOError:
 
 def make(name: str, message: str) -> Exception:
     """The exception of that type, ours or a built-in one. Called by the extension module."""
-    return (globals().get(name) or getattr(builtins, name))(message)
+    kind: type[Exception] = globals().get(name) or getattr(builtins, name)
+    return kind(message)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, SupportsIndex, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from numpack import _native
 from numpack.errors import IndexOutOfRangeError, StaleArrayError
 from numpack.names import dtype_code
+from numpack.typing import Array, Mask
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["LazyArray"]
 
@@ -23,7 +28,7 @@ def _plain(operand: Any) -> Any:
     return operand._view if isinstance(operand, LazyArray) else operand
 
 
-def _in_memory(result: Any) -> np.ndarray:
+def _in_memory(result: Any) -> Array:
     """An ndarray of its own: views of the mapped elements are read-only, and copied."""
     array = np.asarray(result)
     return array if array.flags.writeable else array.copy()
@@ -40,7 +45,7 @@ def _as_row_key(key: Any, rows: int) -> Any:
     return key
 
 
-def _gather_rows(view: np.ndarray, indices: Any) -> np.ndarray:
+def _gather_rows(view: Array, indices: object) -> Array:
     if isinstance(indices, (str, bytes)) or not isinstance(indices, (Sequence, np.ndarray)):
         raise TypeError(f"indices must be a sequence of ints, not {type(indices).__name__}")
     rows = np.asarray(indices)
@@ -48,10 +53,11 @@ def _gather_rows(view: np.ndarray, indices: Any) -> np.ndarray:
         rows = rows.astype(np.intp)
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
         raise TypeError("indices must be one sequence of ints")
-    return view[rows]
+    selected: Array = view[rows]
+    return selected
 
 
-def _as_mask(mask: Any) -> np.ndarray:
+def _as_mask(mask: npt.ArrayLike) -> Mask:
     array = np.asarray(mask)
     if array.size == 0:
         array = array.astype(np.bool_)
@@ -78,6 +84,34 @@ def _reshaped(old_size: int, new_shape: Sequence[Any]) -> tuple[int, ...]:
     return tuple(shape)
 
 
+_Operation: TypeAlias = Callable[[Any, Any], Array]
+
+
+def _unary(operation: Callable[[Any], Array]) -> Callable[[LazyArray], Array]:
+    return lambda self: operation(self._view)
+
+
+def _binary(operation: _Operation) -> Callable[[LazyArray, Any], Array]:
+    return lambda self, other: operation(self._view, _plain(other))
+
+
+def _reflected(operation: _Operation) -> Callable[[LazyArray, Any], Array]:
+    return lambda self, other: operation(_plain(other), self._view)
+
+
+def _comparison(operation: Callable[[Any, Any], Mask]) -> Callable[[LazyArray, Any], Mask]:
+    return lambda self, other: operation(self._view, _plain(other))
+
+
+def _integers_only(operation: _Operation) -> _Operation:
+    def checked(left: Any, right: Any) -> Array:
+        if any(np.asarray(operand).dtype.kind not in "biu" for operand in (left, right)):
+            raise TypeError("Bitwise operations are only supported for integer arrays")
+        return operation(left, right)
+
+    return checked
+
+
 class LazyArray(_native.LazyBase):
     """A read-only array whose elements stay in the file until they are touched.
 
@@ -99,10 +133,11 @@ class LazyArray(_native.LazyBase):
     @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes."""
-        return self._view.shape
+        shape: tuple[int, ...] = self._view.shape
+        return shape
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         """Type of the elements."""
         return self._view.dtype
 
@@ -127,7 +162,7 @@ class LazyArray(_native.LazyBase):
         return self._view.nbytes
 
     @property
-    def T(self) -> np.ndarray:
+    def T(self) -> Array:
         """The array with its axes reversed, in memory."""
         return self._view.T.copy()
 
@@ -149,7 +184,7 @@ class LazyArray(_native.LazyBase):
 
     # --- Conversion
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         view = self._view
         if dtype is not None and np.dtype(dtype) != view.dtype:
             if copy is False:
@@ -157,17 +192,17 @@ class LazyArray(_native.LazyBase):
             return view.astype(dtype)
         return view.copy() if copy else view
 
-    def copy(self) -> np.ndarray:
+    def copy(self) -> Array:
         """The whole array as an independent, writable ndarray."""
         return self._view.copy()
 
-    def __copy__(self) -> np.ndarray:
+    def __copy__(self) -> Array:
         return self.copy()
 
-    def __deepcopy__(self, memo: object) -> np.ndarray:
+    def __deepcopy__(self, memo: object) -> Array:
         return self.copy()
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Pickles by reference: store, name and modify time, no elements.
 
         Whoever unpickles it, in this process or another, gets the same elements, or
@@ -188,18 +223,22 @@ class LazyArray(_native.LazyBase):
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._view.__dlpack_device__()
 
+    if TYPE_CHECKING:  # The native base has it, which Python could not say before 3.12.
+
+        def __buffer__(self, flags: int, /) -> memoryview: ...
+
     def close(self) -> None:
         """Do nothing: the mapping lives as long as somebody uses it."""
 
-    def __enter__(self) -> LazyArray:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> bool:
+    def __exit__(self, *exception: object) -> Literal[False]:
         return False
 
     # --- Indexing
 
-    def __getitem__(self, key: Any) -> np.ndarray:
+    def __getitem__(self, key: Any) -> Array:
         view = self._view
         if isinstance(key, tuple):
             return _in_memory(view[key])
@@ -208,16 +247,18 @@ class LazyArray(_native.LazyBase):
         rows = len(view) if view.ndim > 0 else 0
         return _in_memory(view[_as_row_key(key, rows)])
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[Array]:
         return (self[i] for i in range(len(self)))
 
-    def __contains__(self, row: Any) -> bool:
+    def __contains__(self, row: object) -> bool:
         equal = np.asarray(self._view == _plain(row))
         if equal.shape != self._view.shape:
             return False
         return bool(equal.reshape(len(self), -1).all(axis=1).any()) if self.size else False
 
-    def reshape(self, new_shape: Any, *more: Any) -> LazyArray:
+    def reshape(
+        self, new_shape: SupportsIndex | Sequence[SupportsIndex], *more: SupportsIndex
+    ) -> LazyArray:
         """A LazyArray of another shape over the same elements, without a copy.
 
         new_shape: an int, or a tuple or list of ints; one of them may be -1. ValueError if the
@@ -232,18 +273,31 @@ class LazyArray(_native.LazyBase):
 
     # --- Gathering rows
 
-    def vectorized_gather(self, indices: Any) -> np.ndarray:
-        """The rows with these numbers, shape (len(indices), *trailing), or IndexError."""
+    def vectorized_gather(self, indices: Sequence[SupportsIndex] | Array) -> Array:
+        """The rows with these numbers, in memory, shape (len(indices), *trailing).
+
+        Negative numbers count from the end. Raises IndexError for rows that there are not,
+        TypeError for anything but ints.
+        """
         return _gather_rows(self._view, indices)
 
-    def mega_batch_get_rows(self, indices: Any, batch_size: int) -> list[np.ndarray]:
-        """A list with ``self[i]`` for each index. batch_size does not change the result."""
+    def mega_batch_get_rows(
+        self, indices: Iterable[SupportsIndex], batch_size: SupportsIndex
+    ) -> list[Array]:
+        """A list with ``self[i]`` for each index. batch_size does not change the result.
+
+        Raises IndexError, and ValueError for a negative batch_size.
+        """
         if operator.index(batch_size) < 0:
             raise ValueError(f"batch_size must not be negative, got {batch_size}")
         return [self[i] for i in indices]
 
-    def parallel_boolean_index(self, mask: Any) -> np.ndarray:
-        """The rows where the mask, one bool per row, is True. ValueError for another length."""
+    def parallel_boolean_index(self, mask: npt.ArrayLike) -> Array:
+        """The rows where the mask is True, in memory, shape (number of True, *trailing).
+
+        mask: one bool per row. Raises IndexOutOfRangeError (a ValueError) for another length,
+        TypeError for anything but bools.
+        """
         selected = _as_mask(mask)
         if len(selected) != len(self):
             raise IndexOutOfRangeError(
@@ -256,7 +310,9 @@ class LazyArray(_native.LazyBase):
     boolean_index_production = parallel_boolean_index
     boolean_index_adaptive_algorithm = parallel_boolean_index
 
-    def choose_optimal_algorithm(self, mask: Any) -> str:
+    def choose_optimal_algorithm(
+        self, mask: npt.ArrayLike
+    ) -> Literal["sparse", "dense", "adaptive"]:
         """ "sparse" for a mask less than 10 % True, "dense" for more than 90 %, else "adaptive"."""
         selected = _as_mask(mask)
         share = selected.mean() if selected.size else 0.5
@@ -267,15 +323,55 @@ class LazyArray(_native.LazyBase):
         if not isinstance(hint, str):
             raise TypeError(f"hint must be a str, not {type(hint).__name__}")
 
-    # --- Operators; the remaining ones are added below
+    # --- Operators: those of ndarrays
 
-    def __eq__(self, other: Any) -> Any:
-        return self._view == _plain(other)
+    __add__ = _binary(operator.add)
+    __radd__ = _reflected(operator.add)
+    __sub__ = _binary(operator.sub)
+    __rsub__ = _reflected(operator.sub)
+    __mul__ = _binary(operator.mul)
+    __rmul__ = _reflected(operator.mul)
+    __truediv__ = _binary(operator.truediv)
+    __rtruediv__ = _reflected(operator.truediv)
+    __floordiv__ = _binary(operator.floordiv)
+    __rfloordiv__ = _reflected(operator.floordiv)
+    __mod__ = _binary(operator.mod)
+    __rmod__ = _reflected(operator.mod)
+    __pow__ = _binary(operator.pow)
+    __rpow__ = _reflected(operator.pow)
+    __matmul__ = _binary(operator.matmul)
+    __rmatmul__ = _reflected(operator.matmul)
+    __and__ = _binary(_integers_only(operator.and_))
+    __rand__ = _reflected(_integers_only(operator.and_))
+    __or__ = _binary(_integers_only(operator.or_))
+    __ror__ = _reflected(_integers_only(operator.or_))
+    __xor__ = _binary(_integers_only(operator.xor))
+    __rxor__ = _reflected(_integers_only(operator.xor))
+    __lshift__ = _binary(_integers_only(operator.lshift))
+    __rlshift__ = _reflected(_integers_only(operator.lshift))
+    __rshift__ = _binary(_integers_only(operator.rshift))
+    __rrshift__ = _reflected(_integers_only(operator.rshift))
+    __neg__ = _unary(operator.neg)
+    __pos__ = _unary(operator.pos)
+    __abs__ = _unary(operator.abs)
+    __invert__ = _unary(operator.invert)
 
-    def __ne__(self, other: Any) -> Any:
-        return self._view != _plain(other)
+    def __divmod__(self, other: Any) -> tuple[Array, Array]:
+        quotient, remainder = divmod(self._view, _plain(other))
+        return quotient, remainder
 
-    __hash__ = None  # type: ignore[assignment]
+    def __rdivmod__(self, other: Any) -> tuple[Array, Array]:
+        quotient, remainder = divmod(_plain(other), self._view)
+        return quotient, remainder
+
+    __lt__ = _comparison(operator.lt)
+    __le__ = _comparison(operator.le)
+    __gt__ = _comparison(operator.gt)
+    __ge__ = _comparison(operator.ge)
+    # Element by element, where object has one answer and a hash.
+    __eq__ = _comparison(operator.eq)  # type: ignore[assignment]
+    __ne__ = _comparison(operator.ne)  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
 
 def _find_again(path: str, name: str, modified: int, shape: tuple[int, ...]) -> LazyArray:
@@ -288,53 +384,9 @@ def _find_again(path: str, name: str, modified: int, shape: tuple[int, ...]) -> 
     read_only = not os.access(path, os.W_OK)
     with NumPack(path, warn_no_context=False, read_only=read_only) as npk:
         lazy = npk.load(name, lazy=True)
+    assert lazy._source is not None  # a new handle is in no batch
     if lazy._source[1] != modified:
         raise StaleArrayError(
             f"array '{name}' in {path} was changed after it was pickled: load it again"
         )
     return lazy.reshape(shape)
-
-
-def _binary(operation: Callable[[Any, Any], Any]) -> Callable[[LazyArray, Any], Any]:
-    return lambda self, other: operation(self._view, _plain(other))
-
-
-def _reflected(operation: Callable[[Any, Any], Any]) -> Callable[[LazyArray, Any], Any]:
-    return lambda self, other: operation(_plain(other), self._view)
-
-
-def _unary(operation: Callable[[Any], Any]) -> Callable[[LazyArray], Any]:
-    return lambda self: operation(self._view)
-
-
-def _integers_only(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def checked(left: Any, right: Any) -> Any:
-        if any(np.asarray(operand).dtype.kind not in "biu" for operand in (left, right)):
-            raise TypeError("Bitwise operations are only supported for integer arrays")
-        return operation(left, right)
-
-    return checked
-
-
-def _add_operators() -> None:
-    arithmetic = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
-    operations = {name: getattr(operator, name) for name in arithmetic}
-    operations["divmod"] = divmod
-    for name, function in (
-        ("and", operator.and_),
-        ("or", operator.or_),
-        ("xor", operator.xor),
-        ("lshift", operator.lshift),
-        ("rshift", operator.rshift),
-    ):
-        operations[name] = _integers_only(function)
-    for name, operation in operations.items():
-        setattr(LazyArray, f"__{name}__", _binary(operation))
-        setattr(LazyArray, f"__r{name}__", _reflected(operation))
-    for name in ("lt", "le", "gt", "ge"):
-        setattr(LazyArray, f"__{name}__", _binary(getattr(operator, name)))
-    for name in ("neg", "pos", "abs", "invert"):
-        setattr(LazyArray, f"__{name}__", _unary(getattr(operator, name)))
-
-
-_add_operators()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 
-def dtype_code(dtype: np.dtype) -> str:
+def dtype_code(dtype: np.dtype[Any]) -> str:
     """ "Float32" for float32, and so on."""
     return dtype.name.capitalize()

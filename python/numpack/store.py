@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIndex
 
 import numpy as np
 
@@ -20,16 +20,22 @@ from numpack.batch import BatchModeContext, MemoryCache
 from numpack.errors import ArrayNotFoundError, StoreFileNotFoundError
 from numpack.lazy_array import LazyArray
 from numpack.names import dtype_code
+from numpack.typing import Array
 from numpack.writable_array import WritableBatchMode
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["NumPack"]
 
 
 class Recommendation(NamedTuple):
-    """What NumPack.recommend_mode returns."""
+    """What NumPack.recommend_mode returns.
 
-    #: The method of NumPack to use: "batch_mode" or "writable_batch_mode".
-    mode: str
+    mode: the method of NumPack to use. reason: why, in words.
+    """
+
+    mode: Literal["batch_mode", "writable_batch_mode"]
     reason: str
 
 
@@ -41,43 +47,46 @@ def _remove_all(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _blocks(view: np.ndarray, rows: int) -> Iterator[np.ndarray]:
+def _blocks(view: Array, rows: int) -> Iterator[Array]:
     for start in range(0, len(view), rows):
         yield view[start : start + rows].copy()
 
 
 class Finding(NamedTuple):
-    """One thing that NumPack.verify has found."""
+    """One thing that NumPack.verify has found.
 
-    #: "error": damage; "warning": an array may not be what its writer meant; "note": no fault.
-    severity: str
-    #: In the store's directory.
+    severity: "error": damage; "warning": an array may not be what its writer meant; "note": no
+    fault. file: in the store's directory. offset: the byte in that file, if it is about one. array:
+    the array's name, if it is about one, or "". what: the finding, in words. remedy: what to do, or
+    "".
+    """
+
+    severity: Literal["error", "warning", "note"]
     file: str
-    #: The byte in that file, if it is about one.
     offset: int | None
-    #: The array's name, if it is about one, or "".
     array: str
     what: str
-    #: What to do, or "".
     remedy: str
 
 
 class VacuumReport(NamedTuple):
-    """What NumPack.vacuum did."""
+    """What NumPack.vacuum did.
 
-    #: Sizes of the files with arrays and of the log.
+    before_bytes, after_bytes: sizes of the files with arrays and of the log. reclaimed_bytes: the
+    difference; 0 when others have written more meanwhile. compacted_arrays: number of arrays that
+    were written without the rows that had been dropped; moved_arrays: of those that were moved;
+    copied_bytes: of both. held: names of arrays that were left, because somebody reads them or has
+    them open. held_bytes: superseded bytes that somebody still reads; they come back when he lets
+    go.
+    """
+
     before_bytes: int
     after_bytes: int
-    #: The difference; 0 when others have written more meanwhile.
     reclaimed_bytes: int
-    #: Arrays that were written without the rows that had been dropped; that were moved; and the
-    #: bytes of both.
     compacted_arrays: int
     moved_arrays: int
     copied_bytes: int
-    #: Names of arrays that were left, because somebody reads them or has them open.
     held: list[str]
-    #: Superseded bytes that somebody still reads: they come back when he lets go.
     held_bytes: int
 
 
@@ -183,17 +192,17 @@ class NumPack(_native.Store):
             if self._force_gc_on_close if force_gc is None else force_gc:
                 gc.collect()
 
-    def __enter__(self) -> NumPack:
+    def __enter__(self) -> Self:
         self.open()
         self._set_in_context(True)
         return self
 
-    def __exit__(self, *exception: object) -> bool:
+    def __exit__(self, *exception: object) -> Literal[False]:
         self._set_in_context(False)
         self.close()
         return False
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> NoReturn:
         raise TypeError("a NumPack handle cannot be copied or pickled; open the path again")
 
     def __repr__(self) -> str:
@@ -270,7 +279,9 @@ class NumPack(_native.Store):
         """Input and output counters; ``stats_available`` is False: there are none yet."""
         return {"stats_available": False}
 
-    def stream_load(self, array_name: str, buffer_size: int | None = None) -> Iterator[np.ndarray]:
+    def stream_load(
+        self, array_name: str, buffer_size: SupportsIndex | None = None
+    ) -> Iterator[Array]:
         """Iterate over blocks of buffer_size consecutive rows (None: one); the last may be shorter.
 
         The rows are those of now: later changes and close() do not touch the stream. Each block is
@@ -291,7 +302,7 @@ class NumPack(_native.Store):
         self,
         memory_limit: float | None = None,
         *,
-        on_error: str = "flush",
+        on_error: Literal["flush", "discard"] = "flush",
         warn_unsaved: bool = False,
     ) -> BatchModeContext:
         """A block in which changes stay in memory, and are published in one commit at its end.
@@ -312,7 +323,7 @@ class NumPack(_native.Store):
         return WritableBatchMode(self, atomic=atomic)
 
     def recommend_mode(
-        self, array: str | LazyArray | int, shape_change: bool = False
+        self, array: str | LazyArray | SupportsIndex, shape_change: bool = False
     ) -> Recommendation:
         """Which batch mode suits an array, by its size and the memory this process can have.
 

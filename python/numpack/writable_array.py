@@ -8,19 +8,23 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from numpack.errors import BatchModeError
+from numpack.typing import Array
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from numpack._native import WritableArrays
     from numpack.store import NumPack
 
 __all__ = ["WritableArray", "WritableBatchMode"]
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NOTHING: Mapping[str, Array] = MappingProxyType({})
 
 
 class WritableBatchMode:
@@ -48,11 +52,11 @@ class WritableBatchMode:
         self.atomic = bool(atomic)
         self._entered: list[WritableArrays] = []
 
-    def __enter__(self) -> WritableBatchMode:
+    def __enter__(self) -> Self:
         self._entered.append(self.npk._begin_writable(self.atomic))
         return self
 
-    def __exit__(self, exception_type: object, *exception: object) -> bool:
+    def __exit__(self, exception_type: object, *exception: object) -> Literal[False]:
         self._entered.pop().leave(failed=exception_type is not None)
         return False
 
@@ -64,7 +68,7 @@ class WritableBatchMode:
         self.npk._require_usable()
         return self._entered[-1]
 
-    def load(self, array_name: str) -> np.ndarray:
+    def load(self, array_name: str) -> Array:
         """The stored array as writable memory: the same object each time within the block.
 
         Raises ArrayNotFoundError, OSError when there is no space to reserve (or, in an atomic
@@ -72,7 +76,7 @@ class WritableBatchMode:
         """
         return self._arrays().load(array_name)
 
-    def save(self, arrays: dict[str, np.ndarray]) -> None:
+    def save(self, arrays: dict[str, Array]) -> None:
         """Do nothing: what ``load`` returned is the store already.
 
         BatchModeError unless each value is the memory that ``load`` returned for that name, with
@@ -81,7 +85,7 @@ class WritableBatchMode:
         self._arrays().save(arrays)
 
     @property
-    def array_cache(self) -> Mapping[str, np.ndarray]:
+    def array_cache(self) -> Mapping[str, Array]:
         """The arrays loaded so far, by name; empty after the end."""
         return MappingProxyType(self._entered[-1].arrays) if self._entered else _NOTHING
 
@@ -105,19 +109,19 @@ class WritableArray:
         self,
         file_path: str | os.PathLike[str],
         shape: Sequence[int],
-        dtype: Any,
-        mode: str = "r+",
+        dtype: npt.DTypeLike,
+        mode: Literal["r", "r+"] = "r+",
     ) -> None:
         if mode not in ("r", "r+"):
             raise ValueError(f"mode must be 'r' or 'r+', not {mode!r}")
         self.file_path = Path(file_path)
         self.shape = tuple(shape)
-        self.dtype = np.dtype(dtype)
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.mode = mode
         self._map: mmap.mmap | None = None
-        self._array: np.ndarray | None = None
+        self._array: Array | None = None
 
-    def __enter__(self) -> np.ndarray:
+    def __enter__(self) -> Array:
         needed = math.prod(self.shape) * self.dtype.itemsize
         with self.file_path.open("rb" if self.mode == "r" else "r+b") as file:
             size = os.fstat(file.fileno()).st_size
@@ -131,7 +135,7 @@ class WritableArray:
                 self._array = np.ndarray(self.shape, self.dtype, buffer=self._map)
         return self._array
 
-    def __exit__(self, *exception: object) -> bool:
+    def __exit__(self, *exception: object) -> Literal[False]:
         array, mapping = self._array, self._map
         self._array = self._map = None
         if array is not None:

@@ -9,9 +9,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from numpack import _native
 from numpack.store import NumPack
@@ -40,7 +40,7 @@ def is_large_file(path: str | os.PathLike[str], threshold: int = LARGE_FILE_THRE
 
 
 def estimate_chunk_rows(
-    shape: Sequence[int], dtype: Any, target_chunk_bytes: int = DEFAULT_CHUNK_SIZE
+    shape: Sequence[int], dtype: npt.DTypeLike, target_chunk_bytes: int = DEFAULT_CHUNK_SIZE
 ) -> int:
     """How many rows of an array make about ``target_chunk_bytes``: from 1 to 1,000,000.
 

@@ -6,12 +6,13 @@ import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal, overload
 
 import numpy as np
 
 from numpack.io.files import DEFAULT_CHUNK_SIZE, require_file, result, source_store, target_store
 from numpack.store import NumPack
+from numpack.typing import Array
 
 __all__ = ["from_npy", "to_npy"]
 
@@ -23,6 +24,34 @@ def _suffix(path: str | os.PathLike[str]) -> str:
     return suffix
 
 
+@overload
+def from_npy(
+    input_path: str | os.PathLike[str],
+    output_path: str | os.PathLike[str],
+    array_name: str | None = None,
+    drop_if_exists: bool = False,
+    chunk_size: int = DEFAULT_CHUNK_SIZE,
+    return_npk_obj: Literal[False] = False,
+) -> None: ...
+@overload
+def from_npy(
+    input_path: str | os.PathLike[str],
+    output_path: str | os.PathLike[str],
+    array_name: str | None = None,
+    drop_if_exists: bool = False,
+    chunk_size: int = DEFAULT_CHUNK_SIZE,
+    *,
+    return_npk_obj: Literal[True],
+) -> NumPack: ...
+@overload
+def from_npy(
+    input_path: str | os.PathLike[str],
+    output_path: str | os.PathLike[str],
+    array_name: str | None = None,
+    drop_if_exists: bool = False,
+    chunk_size: int = DEFAULT_CHUNK_SIZE,
+    return_npk_obj: bool = False,
+) -> NumPack | None: ...
 def from_npy(
     input_path: str | os.PathLike[str],
     output_path: str | os.PathLike[str],
@@ -60,7 +89,7 @@ def from_npy(
     return result(output_path, return_npk_obj)
 
 
-def _write(file: IO[bytes], array: np.ndarray, chunk_size: int) -> None:
+def _write(file: IO[bytes], array: Array, chunk_size: int) -> None:
     """The bytes of a .npy file, C-ordered, a chunk of the array at a time."""
     header = np.lib.format.header_data_from_array_1_0(array)
     np.lib.format.write_array_header_1_0(file, header)

@@ -22,7 +22,8 @@ void BindLifeCycle(nb::class_<Store>& store) {
       .def("_set_in_context", &Store::SetInContext, "in_context"_a)
       .def("_require_usable", &Store::RequireUsable)
       .def("flush", &Store::Flush, nb::sig("def flush(self) -> None"),
-           "Make everything committed so far survive a power loss. Waits for the disk.")
+           "Make everything committed so far survive a power loss. Waits for the disk. Raises "
+           "OSError when it fails.")
       .def_prop_ro("is_opened", &Store::is_open, nb::sig("def is_opened(self, /) -> bool"),
                    "True between open() and close().")
       .def_prop_ro(
@@ -34,9 +35,10 @@ void BindReading(nb::class_<Store>& store) {
   store
       .def("load", &Store::Load, "array_name"_a, "lazy"_a.none() = false, nb::kw_only(),
            "out"_a = nb::none(),
-           // One line for each of the two results that type checkers tell apart.
+           // stub_patterns.txt tells type checkers which arguments give which.
            nb::sig("def load(self, array_name: str, lazy: bool | None = False, *, out: "
-                   "numpy.ndarray | None = None) -> typing.Any"),
+                   "numpack.typing.Array | None = None) -> numpack.typing.Array | "
+                   "numpack.LazyArray"),
            R"(
 Load an array.
 
@@ -50,10 +52,12 @@ when out does not fit.)")
       .def(
           "__getitem__",
           [](const Store& self, nb::handle name) { return self.Load(name, Py_False, Py_None); },
-          "array_name"_a, nb::sig("def __getitem__(self, array_name: str) -> numpy.ndarray"),
-          "Same as load(array_name).")
+          "array_name"_a, nb::sig("def __getitem__(self, array_name: str) -> numpack.typing.Array"),
+          "Same as load(array_name), errors included.")
       .def("getitem", &Store::GetItem, "array_name"_a, "indexes"_a.none(),
-           nb::sig("def getitem(self, array_name: str, indexes: typing.Any) -> numpy.ndarray"), R"(
+           nb::sig("def getitem(self, array_name: str, indexes: numpack.typing.RowIndexes) -> "
+                   "numpack.typing.Array"),
+           R"(
 Copy rows of an array into a new ndarray of shape (number of indexes, *trailing).
 
 indexes: an int, a list, tuple, range or 1-D array of ints, a slice, or a mask with one bool per row. Negative
@@ -83,15 +87,18 @@ slack_bytes: reserved behind them, for appending. limbo_bytes: superseded, but r
 power loss; pinned_bytes: the part of it that this process reads. free_bytes: waiting to be used again. log_bytes:
 records of the commit log. segments: number of files that hold arrays. file_bytes: sizes of all segments and logs.
 What a batch has pending is not in it. Until this process writes, limbo counts as free.)")
-      .def("_snapshot", &Store::Snapshot, "array_name"_a)
+      .def("_snapshot", &Store::Snapshot, "array_name"_a,
+           nb::sig("def _snapshot(self, array_name: str) -> numpack.typing.Array"))
       .def("_count", &Store::Count)
-      .def("_infos", &Store::Infos);
+      .def("_infos", &Store::Infos,
+           nb::sig("def _infos(self) -> dict[str, tuple[tuple[int, ...], numpy.dtype[typing.Any], "
+                   "int, int]]"));
 }
 
 void BindChanging(nb::class_<Store>& store) {
   store
       .def("save", &Store::Save, "arrays"_a.none(),
-           nb::sig("def save(self, arrays: dict[str, numpy.ndarray]) -> None"), R"(
+           nb::sig("def save(self, arrays: dict[str, numpack.typing.Array]) -> None"), R"(
 Store each array under its key, replacing what was there. All of them become visible in one commit, or none.
 
 Outside a batch the elements are copied to the store. In batch mode a reference is kept, nothing is written yet,
@@ -100,14 +107,14 @@ and later changes of the array in place are published too.
 Raises ValueError (no dict, empty name, unsupported dtype), TypeError (a name that is no str, a value that is no
 ndarray), OSError (no space, ...), BatchModeError (an array that is open in writable batch mode).)")
       .def("append", &Store::Append, "arrays"_a.none(),
-           nb::sig("def append(self, arrays: dict[str, numpy.ndarray]) -> None"), R"(
+           nb::sig("def append(self, arrays: dict[str, numpack.typing.Array]) -> None"), R"(
 Add the rows of each value after the last row of the array of that name, in one commit.
 
 Raises ArrayNotFoundError, ValueError when rank, trailing shape or dtype differ from the stored array's, TypeError
 for a value that is no ndarray.)")
       .def("replace", &Store::Replace, "arrays"_a.none(), "indexes"_a.none(),
-           nb::sig(
-               "def replace(self, arrays: dict[str, numpy.ndarray], indexes: typing.Any) -> None"),
+           nb::sig("def replace(self, arrays: dict[str, numpack.typing.Array], indexes: "
+                   "numpack.typing.RowIndexes) -> None"),
            R"(
 Row indexes[i] of each array takes row i of its value, in one commit; of repeated indexes the last one wins.
 
@@ -116,26 +123,31 @@ indexes: as getitem's. A single row is given as an array of shape (1, *trailing)
 Raises ArrayNotFoundError, IndexOutOfRangeError, ValueError when shapes or numbers of rows differ, TypeError when
 the dtype differs; nothing has changed then.)")
       .def("drop", &Store::Drop, "array_name"_a.none(), "indexes"_a = nb::none(),
-           nb::sig(
-               "def drop(self, array_name: str | list[str], indexes: typing.Any = None) -> None"),
+           nb::sig("def drop(self, array_name: str | list[str] | tuple[str, ...], indexes: "
+                   "numpack.typing.RowIndexes | None = None) -> None"),
            R"(
 Take rows away from one or several arrays, in one commit; all rows when indexes is None. The name stays.
 
-indexes: as getitem's; rows outside an array are ignored, and so are missing arrays.)")
+indexes: as getitem's; rows outside an array are ignored, and so are missing arrays.
+
+Raises IndexOutOfRangeError for a mask of another length, TypeError for indexes that are no ints, ValueError for other
+kinds of index and for a 0-d array; nothing has changed then.)")
       .def("remove", &Store::Remove, "array_name"_a.none(),
-           nb::sig("def remove(self, array_name: str | list[str]) -> None"),
+           nb::sig("def remove(self, array_name: str | list[str] | tuple[str, ...]) -> None"),
            "Take arrays away, names and all, in one commit. Raises ArrayNotFoundError if one is "
            "missing.")
       .def("update", &Store::Update, "array_name"_a,
            nb::sig("def update(self, array_name: str) -> None"),
-           "Give the space of dropped rows back. Contents stay. Raises ArrayNotFoundError.")
+           "Give the space of dropped rows back. Contents stay. Does nothing in batch mode. Raises "
+           "ArrayNotFoundError.")
       .def("clone", &Store::Clone, "source_name"_a, "target_name"_a,
            nb::sig("def clone(self, source_name: str, target_name: str) -> None"),
            "Copy an array under a new name. Raises ArrayNotFoundError, ValueError when the new "
            "name exists.")
-      .def("_vacuum", &Store::Vacuum)
+      .def("_vacuum", &Store::Vacuum, nb::sig("def _vacuum(self) -> dict[str, typing.Any]"))
       .def("reset", &Store::Reset, nb::sig("def reset(self) -> None"),
-           "Remove all arrays. Foreign files in the directory stay.");
+           "Remove all arrays, in one commit. Foreign files in the directory stay. Raises "
+           "BatchModeError when one is open in writable batch mode.");
 }
 
 void BindModes(nb::class_<Store>& store) {
@@ -145,13 +157,16 @@ void BindModes(nb::class_<Store>& store) {
       .def("_end_batch", &Store::EndBatch, "number"_a, "discard"_a = false)
       .def("_flush_batch", &Store::FlushBatch)
       .def("_rollback_batch", &Store::RollbackBatch)
-      .def("_take_unsaved", &Store::TakeUnsaved)
+      .def("_take_unsaved", &Store::TakeUnsaved, nb::sig("def _take_unsaved(self) -> list[str]"))
       .def_prop_ro("_in_batch", &Store::in_batch)
-      .def("_batch_statistics", &Store::BatchStatistics, "number"_a)
-      .def("_cached_names", &Store::CachedNames)
-      .def("_dirty_names", &Store::DirtyNames)
-      .def("_cached", &Store::Cached, "array_name"_a)
-      .def("_forget", &Store::Forget, "array_name"_a)
+      .def("_batch_statistics", &Store::BatchStatistics, "number"_a,
+           nb::sig("def _batch_statistics(self, number: int) -> dict[str, typing.Any]"))
+      .def("_cached_names", &Store::CachedNames, nb::sig("def _cached_names(self) -> list[str]"))
+      .def("_dirty_names", &Store::DirtyNames, nb::sig("def _dirty_names(self) -> list[str]"))
+      .def("_cached", &Store::Cached, "array_name"_a,
+           nb::sig("def _cached(self, array_name: str) -> numpack.typing.Array | None"))
+      .def("_forget", &Store::Forget, "array_name"_a,
+           nb::sig("def _forget(self, array_name: str) -> None"))
       .def("_begin_writable", &Store::BeginWritable, "atomic"_a = false);
 }
 
@@ -170,7 +185,10 @@ void BindStore(nb::module_& module) {
         const bool writable = found.mode == BatchMode::kWritableBatch;
         return nb::make_tuple(writable ? "writable_batch_mode" : "batch_mode", found.reason);
       },
-      "bytes"_a, "shape_change"_a, "The mode's name and the reason, for that many bytes.");
+      "bytes"_a, "shape_change"_a,
+      nb::sig("def recommend_mode(bytes: int, shape_change: bool) -> "
+              "tuple[typing.Literal['batch_mode', 'writable_batch_mode'], str]"),
+      "The mode's name and the reason, for that many bytes.");
   module.def(
       "verify",
       [](const std::string& path, bool contents) {
@@ -190,7 +208,10 @@ void BindStore(nb::module_& module) {
         }
         return findings;
       },
-      "path"_a, "contents"_a, "What Verify finds, as tuples.");
+      "path"_a, "contents"_a,
+      nb::sig("def verify(path: str, contents: bool) -> list[tuple[typing.Literal['error', "
+              "'warning', 'note'], str, int | None, str, str, str]]"),
+      "What Verify finds, as tuples.");
   module.def(
       "abandon",
       [](const std::string& path) { Check(WithoutGil([&] { return NumPack::Abandon(path); })); },

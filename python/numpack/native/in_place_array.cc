@@ -197,6 +197,7 @@ void BindInPlaceArray(nb::module_& module) {
   // For tests.
   module.def(
       "make_in_place_array", [](nb::handle ndarray) { MakeInPlaceArray(ndarray); }, "ndarray"_a,
+      nb::sig("def make_in_place_array(ndarray: numpack.typing.Array) -> None"),
       "Gives an ndarray that nobody else has seen the class InPlaceArray, if it is large enough.");
   module.def(
       "set_in_place_bytes", [](int64_t bytes) { min_bytes = bytes; }, "bytes"_a,

@@ -35,10 +35,13 @@ void BindLazy(nb::module_& module) {
   nb::class_<LazyBase>(
       module, "LazyBase", nb::type_slots(slots),
       "Native half of numpack.LazyArray: a read-only ndarray and the array's name.")
-      .def_ro("_view", &LazyBase::view)
-      .def_ro("_name", &LazyBase::name)
-      .def_ro("_source", &LazyBase::source);
-  module.def("new_lazy_array", &NewLazyArray, "view"_a, "name"_a, "source"_a.none());
+      .def_ro("_view", &LazyBase::view, nb::sig("def _view(self, /) -> numpack.typing.Array"))
+      .def_ro("_name", &LazyBase::name, nb::sig("def _name(self, /) -> str"))
+      .def_ro("_source", &LazyBase::source,
+              nb::sig("def _source(self, /) -> tuple[str, int] | None"));
+  module.def("new_lazy_array", &NewLazyArray, "view"_a, "name"_a, "source"_a.none(),
+             nb::sig("def new_lazy_array(view: numpack.typing.Array, name: str, source: tuple[str, "
+                     "int] | None) -> numpack.LazyArray"));
 }
 
 }  // namespace numpack::python

@@ -126,9 +126,13 @@ void BindWritable(nb::module_& module) {
   nb::class_<WritableArrays>(module, "WritableArrays",
                              "A writable batch and the arrays it handed out.")
       .def_prop_ro("over", &WritableArrays::over)
-      .def_prop_ro("arrays", [](const WritableArrays& self) { return self.arrays(); })
-      .def("load", &WritableArrays::Load, "array_name"_a)
-      .def("save", &WritableArrays::Save, "arrays"_a)
+      .def_prop_ro(
+          "arrays", [](const WritableArrays& self) { return self.arrays(); },
+          nb::sig("def arrays(self, /) -> dict[str, numpack.typing.Array]"))
+      .def("load", &WritableArrays::Load, "array_name"_a,
+           nb::sig("def load(self, array_name: str) -> numpack.typing.Array"))
+      .def("save", &WritableArrays::Save, "arrays"_a,
+           nb::sig("def save(self, arrays: dict[str, numpack.typing.Array]) -> None"))
       .def("leave", &WritableArrays::Leave, "failed"_a = false);
 }
 
