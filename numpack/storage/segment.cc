@@ -35,14 +35,16 @@ absl::StatusOr<std::shared_ptr<File>> Segment::OpenFile() {
 
 absl::Status Segment::RefreshSize() {
   NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, OpenFile());
+  absl::MutexLock lock(&size_mu_);
   NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
   size_.store(size, std::memory_order_relaxed);
   return absl::OkStatus();
 }
 
 absl::Status Segment::Reserve(uint64_t size) {
-  if (size <= this->size()) return absl::OkStatus();
   NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, OpenFile());
+  absl::MutexLock lock(&size_mu_);
+  if (size <= this->size()) return absl::OkStatus();
   NUMPACK_RETURN_IF_ERROR(file->Reserve(size));
   size_.store(size, std::memory_order_relaxed);
   MarkDirty();  // the new size must be synced too
@@ -55,6 +57,7 @@ absl::StatusOr<bool> Segment::Shrink(uint64_t size) {
     mapping_.reset();
   }
   NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, OpenFile());
+  absl::MutexLock lock(&size_mu_);
   const absl::Status status = file->Truncate(size);
   if (absl::IsFailedPrecondition(status)) return false;
   if (!status.ok()) return status;

@@ -78,7 +78,10 @@ class Segment {
   // One of the two: a file that is opened by name when it is needed, or one that cannot be.
   std::optional<OpenFiles::Handle> handle_;
   std::shared_ptr<File> taken_;
-  std::atomic<uint64_t> size_{0};
+  // Held while the file's size is asked for or changed: readers ask at any time, and an old answer
+  // must not replace a new one. What the writer takes for free depends on it.
+  absl::Mutex size_mu_;
+  std::atomic<uint64_t> size_{0};  // stored with size_mu_ held
   std::atomic<bool> dirty_{false};
 
   absl::Mutex mu_;
