@@ -207,6 +207,7 @@ class Store : public std::enable_shared_from_this<Store> {
     return shared_->generation() > position_.generation;
   }
   absl::Status FollowWithSpace(const Effect& effect) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  void ForgetWhatIsCut() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::Status AdoptRead(RecoveredState state, bool alone) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_)
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status AdoptRecovered(RecoveredState state, bool alone)

@@ -177,14 +177,19 @@ absl::Status Store::TakeOverCleanly() {
   if (const uint64_t changes = shared_->segment_changes(); changes != seen_segment_changes_) {
     NUMPACK_RETURN_IF_ERROR(space_->Refresh());
     seen_segment_changes_ = changes;
-    // What waits here may have been free to another process, and given up.
-    limbo_.Drop([&](Extent& extent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) {
-      if (!space_->IsCut(extent)) return false;
-      space_->Free(extent);
-      return true;
-    });
+    ForgetWhatIsCut();
   }
   return absl::OkStatus();
+}
+
+// What waits here may have been free to another process, and given up. When the file grows again,
+// it has other arrays in that place.
+void Store::ForgetWhatIsCut() {
+  limbo_.Drop([&](Extent& extent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_) {
+    if (!space_->IsCut(extent)) return false;
+    space_->Free(extent);
+    return true;
+  });
 }
 
 absl::Status Store::FollowWithSpace(const Effect& effect) {
@@ -228,6 +233,8 @@ absl::Status Store::AdoptRead(RecoveredState state, bool alone) {
   NUMPACK_RETURN_IF_ERROR(space->Adopt(used, alone, state.changed > state.covered));
   space_ = std::move(space);
   limbo_ = std::move(state.limbo);
+  // A file may be shorter by now than it was when this process last looked.
+  ForgetWhatIsCut();
   changed_ = state.changed;
   barrier_ = covered_ = state.covered;
   absl::MutexLock lock(&mu_);

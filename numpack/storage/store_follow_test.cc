@@ -98,6 +98,28 @@ TEST_F(StoreFollowTest, ASpareSegmentThatAnotherTakesForSmallArrays) {
   EXPECT_EQ(AfterAKill(), expected);
 }
 
+// What waits in the log's limbo may be cut off already. It is no longer anybody's then: a file that
+// grows again has other arrays there.
+TEST_F(StoreFollowTest, WhatAnotherHasCutOffIsNotGivenBackAgain) {
+  const std::shared_ptr<Store> second = OpenInProcess("second", /*log_changes=*/false);
+  for (const char* name : {"one", "two"})
+    ASSERT_OK(PutBytes(*second, name, std::string(kSmall, 's')));
+  ASSERT_OK(PutBytes(*second, "tail", std::string(200'000, 't')));
+  // It knows how long the file is, or was.
+  const std::shared_ptr<Store> first = OpenInProcess("first", /*log_changes=*/false);
+  ASSERT_OK(RemoveName(*second, "tail"));
+  ASSERT_OK(second->CloseHandle());
+  ASSERT_OK(RemoveName(*first, "one"));  // waits to be asked for, so nothing else is either
+  ASSERT_OK(PutBytes(*first, "new", std::string(20'000, 'n')));
+  ASSERT_OK(first->Flush());
+  ASSERT_OK(PutBytes(*first, "newer", std::string(150'000, 'N')));
+  const Contents expected = {{"two", std::string(kSmall, 's')},
+                             {"new", std::string(20'000, 'n')},
+                             {"newer", std::string(150'000, 'N')}};
+  EXPECT_TRUE(AllContents(*first) == expected);
+  EXPECT_TRUE(AfterAKill() == expected);
+}
+
 // While the first one follows, a segment is spare for a moment, and more than it would keep.
 TEST_F(StoreFollowTest, ASegmentThatAnotherHasUsedAgainStays) {
   constexpr uint64_t kHuge = uint64_t{70} << 20;
