@@ -44,7 +44,10 @@ bazel_test() {
 testlogs() {
   local argument options=()
   for argument in "$@"; do
-    case $argument in -*) options+=("$argument") ;; esac
+    case $argument in
+      -- | -//*) ;;  # what is not tested
+      -*) options+=("$argument") ;;
+    esac
   done
   bazel "${startup[@]}" info "${options[@]}" bazel-testlogs 2>/dev/null || true
 }

@@ -36,10 +36,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     out.write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
     if (!out.flush()) std::abort();
   }
-  absl::StatusOr<InputFile> file = InputFile::Open(TemporaryPath());
-  if (!file.ok() || file->size() != size) std::abort();
-  const absl::StatusOr<std::vector<ZipMember>> members = numpack::cli::ReadZipDirectory(*file);
-  std::filesystem::remove(TemporaryPath());
+  absl::StatusOr<std::vector<ZipMember>> members;
+  {
+    absl::StatusOr<InputFile> file = InputFile::Open(TemporaryPath());
+    if (!file.ok() || file->size() != size) std::abort();
+    members = numpack::cli::ReadZipDirectory(*file);
+  }
+  std::filesystem::remove(TemporaryPath());  // closed by now, as Windows wants it
   if (!members.ok()) return 0;
   size_t names = 0;
   for (const ZipMember& member : *members) {
