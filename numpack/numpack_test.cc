@@ -497,7 +497,7 @@ TEST_P(NumPackTest, AtomicWritableBatchChangesAllAtTheEnd) {
     EXPECT_EQ(ToVector(store_->Load<float>("b")), Iota(n, 1));
     // Kept after the end: readable, and stores go nowhere (where the backend can do that).
     EXPECT_EQ((*a)[2], 3.0f);
-    if (GetParam() == Place::kFiles) (*a)[2] = 99;
+    if (GetParam() == Place::kFiles && kViewsAreCutOff) (*a)[2] = 99;
     EXPECT_EQ(ToVector(store_->Load<float>("a")), Iota(n, 1));
     Reopen();
     EXPECT_EQ(ToVector(store_->Load<float>("a")), Iota(n, 1));

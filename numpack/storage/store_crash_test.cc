@@ -144,6 +144,10 @@ TEST_F(StoreCrashTest, ATornTailThatIsBeingWipedStaysTorn) {
     }
     Start(disk, "boot 1");
     EXPECT_EQ(AllContents(*store_), (Contents{{"a", "first"}}));
+    // A shorter record leaves nothing of it behind itself.
+    ASSERT_OK(PutBytes(*store_, "b", "third"));
+    Start(Disk(), "boot 1");
+    EXPECT_EQ(AllContents(*store_), (Contents{{"a", "first"}, {"b", "third"}}));
   }
 }
 
@@ -203,14 +207,17 @@ TEST_F(StoreCrashTest, ANewLogThatFailedDoesNotComeBack) {
 
 // Closing cuts segments to what the barrier needs, which is durable then. Its seal may be not.
 TEST_F(StoreCrashTest, WhatWasCutOffAfterTheLastBarrierIsNotMissed) {
+  ASSERT_OK(PutBytes(*store_, "gone", std::string(1000, 'g')));
   ASSERT_OK(PutBytes(*store_, "a", "alpha"));
   ASSERT_OK(PutBytes(*store_, "large", std::string(70'000, 'l')));
   ASSERT_OK(store_->Flush());
   ASSERT_OK(RemoveName(*store_, "large"));
+  ASSERT_OK(RemoveName(*store_, "gone"));
   ASSERT_OK(store_->CloseHandle());
   Left left(/*new_bytes=*/false, All);
   Start(Disk().AfterRestart(left), "boot 2");
   EXPECT_EQ(AllContents(*store_), (Contents{{"a", "alpha"}}));
+  EXPECT_EQ(store_->stats().limbo_bytes, 0u) << "nothing older can come back";
 }
 
 // A log that says nothing but its checkpoint was made by a change of logs.

@@ -29,6 +29,7 @@
 #include "numpack/numpack.h"
 #include "numpack/storage/log_payload.h"
 #include "numpack/storage/record.h"
+#include "numpack/storage/store_test_util.h"
 
 namespace numpack {
 namespace {
@@ -43,15 +44,18 @@ std::vector<double> Numbers(int64_t count, double start) {
   return values;
 }
 
-absl::StatusOr<NumPack> OpenStore(const std::string& directory, bool create) {
+// Each step is a boot of its own, whatever system it runs on: what opening does depends on whether
+// the boot is another one.
+absl::StatusOr<NumPack> OpenStore(const std::string& directory, const char* step, bool create) {
   StoreOptions options;
   options.background_sync = false;  // which would come at any time
   options.create = create;
-  return NumPack::Open(directory, options);
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, OpenNativeBackend(directory, create));
+  return NumPack::Open(storage::WithBootId(std::move(backend), step), options);
 }
 
 absl::Status Write(const std::string& directory) {
-  NUMPACK_ASSIGN_OR_RETURN(NumPack store, OpenStore(directory, true));
+  NUMPACK_ASSIGN_OR_RETURN(NumPack store, OpenStore(directory, "write", true));
   const std::vector<double> large = Numbers(kRows * 4, 0);
   NUMPACK_RETURN_IF_ERROR(store.Save("large", MakeView(large, {kRows, 4})));
   const std::vector<double> more = Numbers(400, -1000);
@@ -94,7 +98,7 @@ absl::Status CheckFirst(const NumPack& store) {
 }
 
 absl::Status Continue(const std::string& directory) {
-  NUMPACK_ASSIGN_OR_RETURN(NumPack store, OpenStore(directory, false));
+  NUMPACK_ASSIGN_OR_RETURN(NumPack store, OpenStore(directory, "continue", false));
   NUMPACK_RETURN_IF_ERROR(CheckFirst(store));
   const std::vector<double> rows = Numbers(8, 5000);
   NUMPACK_RETURN_IF_ERROR(
@@ -122,7 +126,7 @@ absl::Status Continue(const std::string& directory) {
 
 // After both halves.
 absl::Status Check(const std::string& directory) {
-  NUMPACK_ASSIGN_OR_RETURN(NumPack store, OpenStore(directory, false));
+  NUMPACK_ASSIGN_OR_RETURN(NumPack store, OpenStore(directory, "check", false));
   NUMPACK_ASSIGN_OR_RETURN(const auto large, store.Load<double>("large"));
   std::vector<double> expected = Numbers(kRows * 4, 0);
   const std::vector<double> more = Numbers(400, -1000), rows = Numbers(8, 5000);

@@ -16,7 +16,7 @@ pins-not-counted                       //tests/concurrency:pins_test --gtest_fil
 no-second-look                         //tests/concurrency:pins_test --gtest_filter=*LookAgain*
 counters-looked-at-before-publishing   //tests/concurrency:pins_test --gtest_filter=*UntilTheCommit*
 held-rows-rewritten                    //numpack/storage:store_test --gtest_filter=*HeldArrays*
-recycled-before-barrier                $replay --only=new/relaxed/save_over,save_over
+recycled-before-barrier                $replay --only=new/relaxed/save_over,save_over,save_over
 only-newest-barrier-protected          //numpack/storage:limbo_test
 barrier-in-the-making-unprotected      //numpack/storage:limbo_test
 log-synced-before-data                 $replay --only=new/relaxed/save_new,flush
