@@ -12,7 +12,9 @@
 namespace numpack {
 
 // Opens the directory `path` (UTF-8). NotFound when it is absent and not to be created;
-// FailedPrecondition when it is no directory.
+// FailedPrecondition when it is no directory. Where the system gives no shared mappings (on network
+// file systems, say) it is tried out whether there are mappings at all: if not, the backend claims
+// none. The attempt writes to the directory only where that may be created.
 absl::StatusOr<std::shared_ptr<Backend>> OpenNativeBackend(const std::string& path,
                                                            bool create_directory);
 

@@ -41,7 +41,7 @@ namespace numpack {
 // What an implementation can do. The store uses what is there and says what is missing; it never
 // weakens a promise silently: an option that needs an absent ability is an error at open.
 struct BackendCapabilities {
-  // File::Map works. Without it loads copy and zero-copy views are made by reading.
+  // File::Map works. Without it the store reads and writes: views and writable arrays are copies.
   bool mappings = false;
   // Two processes that map one file see each other's stores.
   bool shared_mappings = false;

@@ -10,6 +10,7 @@
 #include "numpack/backends/posix_mmap/posix_mmap_backend.h"
 #include "numpack/backends/posix_mmap/temp_directory.h"
 #include "numpack/backends/testing/conformance_suite.h"
+#include "numpack/backends/without_mappings.h"
 
 namespace numpack {
 namespace {
@@ -41,6 +42,19 @@ BackendFactory PosixFactory() {
   factory.makes_private = true;
   return factory;
 }
+
+// The same files, used without mappings.
+BackendFactory UnmappedFactory() {
+  BackendFactory factory = PosixFactory();
+  factory.name = "PosixUnmapped";
+  factory.make_new = [make = factory.make_new] { return WithoutMappings(make()); };
+  factory.reopen = [](Backend& backend) { return WithoutMappings(OpenAt(backend.Describe())); };
+  factory.capabilities.mappings = factory.capabilities.shared_mappings = false;
+  factory.makes_private = false;
+  return factory;
+}
+
+INSTANTIATE_TEST_SUITE_P(PosixUnmapped, BackendConformanceTest, testing::Values(UnmappedFactory()));
 
 INSTANTIATE_TEST_SUITE_P(PosixMmap, BackendConformanceTest, testing::Values(PosixFactory()));
 
