@@ -13,6 +13,10 @@
 // Until Finish, other changes to the arrays handed out are FailedPrecondition; other arrays are
 // free.
 //
+// Where files are not mapped (StoreOptions::mappings), Load returns a copy: readers see its changes
+// once ArrayStore::Flush or Finish has written them to the file, and a kill before that loses them.
+// All else is as above.
+//
 // An array kept after the end stays valid memory: its pages are cut off from the file where the
 // system can do that, so stores through it stay in the process.
 //

@@ -54,6 +54,7 @@ absl::Status ArrayStore::CheckChangeable() const {
 
 absl::Status ArrayStore::Flush() {
   NUMPACK_RETURN_IF_ERROR(CheckOpen());
+  NUMPACK_RETURN_IF_ERROR(store_->WriteBack());
   return store_->Flush();
 }
 

@@ -65,8 +65,14 @@ class ArrayStore {
   // Whether it was opened with StoreOptions::read_only: every change is PermissionDenied.
   bool read_only() const { return read_only_; }
 
-  // Makes everything committed durable now, whatever the durability option.
+  // Makes everything committed durable now, whatever the durability option. Without mappings, what
+  // writable batches have changed so far is written to the files before; nobody changes it
+  // meanwhile.
   absl::Status Flush();
+
+  // Whether views, lazy arrays and writable batches share memory with the files. Otherwise they are
+  // copies: StoreOptions::mappings.
+  bool is_mapped() const { return store_ != nullptr && store_->is_mapped(); }
 
   // What the store's files hold: arrays, slack, limbo, free space, log. Sizes in bytes; the fields
   // are explained at storage::StoreStats.

@@ -87,10 +87,34 @@ absl::StatusOr<AnyArray> LazyArray::Load(const ArrayFactory& factory) const {
   return array;
 }
 
+// Where there are no mappings a view is a copy of the whole array. A call for each row costs less
+// as long as a row's part of the array is more than a page.
+bool LazyArray::ReadsRowByRow(size_t rows) const {
+  constexpr uint64_t kPageBytes = 4096;
+  return !bytes_.is_mapped() && static_cast<uint64_t>(info_.nbytes) / kPageBytes > rows;
+}
+
+absl::StatusOr<AnyArray> LazyArray::ReadPickedRows(absl::Span<const int64_t> rows,
+                                                   const ArrayFactory& factory) const {
+  Shape shape = info_.shape;
+  shape[0] = static_cast<int64_t>(rows.size());
+  NUMPACK_ASSIGN_OR_RETURN(AnyArray array, factory(info_.dtype, shape));
+  std::byte* to = array.mutable_data();
+  for (size_t i = 0; i < rows.size();) {
+    size_t run = 1;  // rows that lie one after another are one call
+    while (i + run < rows.size() && rows[i + run] == rows[i] + static_cast<int64_t>(run)) ++run;
+    NUMPACK_RETURN_IF_ERROR(ReadRows(rows[i], rows[i] + static_cast<int64_t>(run), to));
+    to += run * static_cast<size_t>(RowBytes(info_));
+    i += run;
+  }
+  return array;
+}
+
 absl::StatusOr<AnyArray> LazyArray::LoadRows(absl::Span<const int64_t> rows,
                                              const ArrayFactory& factory) const {
   NUMPACK_RETURN_IF_ERROR(CheckHasRows(info_));
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<int64_t> resolved, ResolveRows(rows, info_));
+  if (ReadsRowByRow(resolved.size())) return ReadPickedRows(resolved, factory);
   NUMPACK_ASSIGN_OR_RETURN(const storage::SharedBytes memory, bytes_.View());
   Shape shape = info_.shape;
   shape[0] = static_cast<int64_t>(rows.size());

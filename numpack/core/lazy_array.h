@@ -2,7 +2,8 @@
 //
 // It is a snapshot: later saves, appends, replaces and drops leave it as it was, and it stays
 // readable after its store is closed. Only in-place changes (writable batch mode) show through,
-// because they are the file. Copyable; copies share the snapshot. Thread-safe.
+// because they are the file: without mappings in what is read after they were written back.
+// Copyable; copies share the snapshot. Thread-safe.
 #ifndef NUMPACK_CORE_LAZY_ARRAY_H_
 #define NUMPACK_CORE_LAZY_ARRAY_H_
 
@@ -44,6 +45,9 @@ class LazyArray {
                                     const ArrayFactory& factory = NewHeapArray) const;
 
  private:
+  bool ReadsRowByRow(size_t rows) const;
+  absl::StatusOr<AnyArray> ReadPickedRows(absl::Span<const int64_t> rows,
+                                          const ArrayFactory& factory) const;
   // Copies the rows [begin, end).
   absl::Status ReadRows(int64_t begin, int64_t end, std::byte* to) const;
 

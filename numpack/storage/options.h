@@ -3,7 +3,9 @@
 #define NUMPACK_STORAGE_OPTIONS_H_
 
 #include <cstdint>
+#include <functional>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace numpack::storage {
@@ -47,6 +49,18 @@ struct StoreOptions {
   // write, and reads for long, does better without this option. Default: no; then a directory that
   // cannot be written is PermissionDenied, and never silently read only.
   bool read_only = false;
+
+  // Whether to map files, where the backend and the file system can. Without mappings nothing is
+  // shared with the files: loads, views and lazy arrays read, a writable batch works on copies that
+  // are written back at its end and by Flush, and one process at a time has the store open. For
+  // file systems on which a mapping that fails would end the process. FailedPrecondition when this
+  // process has the store open with mappings already; the reverse is fine, without them. Default:
+  // yes.
+  bool mappings = true;
+
+  // Called with what the user may want to know of, while the store is being opened: that the file
+  // system refuses mappings, so that the store goes without. Default: nobody is told.
+  std::function<void(absl::string_view message)> on_warning;
 
   // The commit log gives way to a new, short one when it has grown to so many bytes, and to four
   // times its checkpoint. Default: 4 MiB.

@@ -18,8 +18,13 @@ absl::Status PinnedBytes::CheckRange(uint64_t offset, uint64_t length) const {
 }
 
 absl::Status PinnedBytes::Read(uint64_t offset, absl::Span<std::byte> to) const {
-  NUMPACK_ASSIGN_OR_RETURN(const SharedBytes view, View(offset, to.size()));
-  if (!to.empty()) std::memcpy(to.data(), view.bytes.data(), to.size());
+  NUMPACK_RETURN_IF_ERROR(CheckRange(offset, to.size()));
+  if (to.empty()) return absl::OkStatus();
+  const Extent& extent = *pin_.get();
+  if (!extent.segment->is_mapped()) return extent.segment->Read(extent.offset + offset, to);
+  NUMPACK_ASSIGN_OR_RETURN(const SharedBytes view,
+                           extent.segment->View(extent.offset + offset, to.size()));
+  std::memcpy(to.data(), view.bytes.data(), to.size());
   return absl::OkStatus();
 }
 

@@ -33,6 +33,9 @@ class PinnedBytes {
   // Whether the log has a checksum of them.
   bool has_checksum() const { return entry_->checksum.has_value(); }
 
+  // Whether View is the file itself, and not a copy.
+  bool is_mapped() const { return pin_.get() != nullptr && pin_.get()->segment->is_mapped(); }
+
   // Copies [offset, offset + to.size()). OutOfRange beyond length().
   absl::Status Read(uint64_t offset, absl::Span<std::byte> to) const;
 

@@ -1,7 +1,7 @@
 #include "numpack/storage/segment.h"
 
-#include <new>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "numpack/base/checked_math.h"
@@ -79,11 +79,11 @@ absl::Status Segment::Read(uint64_t offset, absl::Span<std::byte> to) {
 absl::StatusOr<SharedBytes> Segment::View(uint64_t offset, uint64_t length) {
   if (length == 0) return SharedBytes{};
   if (!mappings_) {
-    std::shared_ptr<std::byte[]> copy(new (std::nothrow) std::byte[length]);
-    if (copy == nullptr)
-      return absl::ResourceExhaustedError(absl::StrCat("no memory for ", length, " bytes"));
-    NUMPACK_RETURN_IF_ERROR(Read(offset, absl::MakeSpan(copy.get(), length)));
-    return SharedBytes{absl::MakeConstSpan(copy.get(), length), copy};
+    NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<File> file, OpenFile());
+    NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<HeapCopy> copy,
+                             HeapCopy::Read(std::move(file), offset, length));
+    copy->LetGo();
+    return SharedBytes{copy->bytes(), copy};
   }
   const std::optional<uint64_t> end = CheckedAdd(offset, length);
   if (!end.has_value())
@@ -113,8 +113,45 @@ absl::StatusOr<std::shared_ptr<const MappedRegion>> Segment::Mapping(uint64_t en
 }
 
 absl::StatusOr<MappedRegion> Segment::MapWritable(uint64_t offset, uint64_t length) {
-  NUMPACK_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, OpenFile());
-  return file->Map(offset, length, MapMode::kReadWrite);
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<File> file, OpenFile());
+  if (mappings_) return file->Map(offset, length, MapMode::kReadWrite);
+  if (length == 0) return MappedRegion();
+  NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<HeapCopy> copy,
+                           HeapCopy::Read(std::move(file), offset, length));
+  absl::MutexLock lock(&mu_);
+  writable_[offset] = copy;
+  return HeapCopy::AsRegion(std::move(copy));
+}
+
+absl::Status Segment::WriteBack() {
+  if (mappings_) return absl::OkStatus();
+  std::vector<std::shared_ptr<HeapCopy>> copies;
+  {
+    absl::MutexLock lock(&mu_);
+    absl::erase_if(writable_, [&copies](const auto& item) {
+      if (std::shared_ptr<HeapCopy> copy = item.second.lock()) copies.push_back(std::move(copy));
+      return item.second.expired();
+    });
+  }
+  if (!copies.empty()) MarkDirty();
+  for (const std::shared_ptr<HeapCopy>& copy : copies) NUMPACK_RETURN_IF_ERROR(copy->WriteBack());
+  return absl::OkStatus();
+}
+
+absl::Status Segment::EndWritable(uint64_t offset) {
+  std::shared_ptr<HeapCopy> copy;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto made = writable_.find(offset);
+    if (made == writable_.end()) return absl::OkStatus();
+    copy = made->second.lock();
+    writable_.erase(made);
+  }
+  if (copy == nullptr) return absl::OkStatus();
+  MarkDirty();
+  absl::Status status = copy->WriteBack();
+  copy->LetGo();
+  return status;
 }
 
 absl::Status Segment::Sync() {

@@ -2,7 +2,8 @@
 //
 // Reading goes through one cached read-only mapping of the whole file where the backend has
 // mappings, writing through positional writes, so that a failing disk is an error and never a
-// signal. Thread-safe; overlapping writes are the caller's to order.
+// signal. Where there are none, both views and writable memory are copies (heap_copy.h).
+// Thread-safe; overlapping writes are the caller's to order.
 #ifndef NUMPACK_STORAGE_SEGMENT_H_
 #define NUMPACK_STORAGE_SEGMENT_H_
 
@@ -14,6 +15,7 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -21,6 +23,7 @@
 #include "numpack/backends/backend.h"
 #include "numpack/backends/file.h"
 #include "numpack/backends/mapped_region.h"
+#include "numpack/storage/heap_copy.h"
 #include "numpack/storage/open_files.h"
 
 namespace numpack::storage {
@@ -44,6 +47,8 @@ class Segment {
                                                        bool mappings);
 
   uint32_t number() const { return number_; }
+  // Whether views are the file itself, and cost as much for a whole array as for one row.
+  bool is_mapped() const { return mappings_; }
   uint64_t size() const { return size_.load(std::memory_order_relaxed); }
 
   // Looks again how long the file is: another process may have changed that.
@@ -60,8 +65,15 @@ class Segment {
   // [offset, offset + length) as memory: mapped, or read into memory of its own where there are no
   // mappings.
   absl::StatusOr<SharedBytes> View(uint64_t offset, uint64_t length);
-  // A mapping of its own, whose stores change the file. The caller calls MarkDirty.
+  // A mapping of its own, whose stores change the file. The caller calls MarkDirty. Where there are
+  // no mappings, the stores change the file by WriteBack and EndWritable.
   absl::StatusOr<MappedRegion> MapWritable(uint64_t offset, uint64_t length);
+  // Takes to the file what was stored into the memory that MapWritable made, all of it. Nothing to
+  // do where that is a mapping.
+  absl::Status WriteBack();
+  // Does so once more for the memory made at `offset`, which from then on, also after an error, has
+  // nothing to do with the file. A mapping stays one.
+  absl::Status EndWritable(uint64_t offset);
 
   // Something was written since the last successful Sync.
   bool dirty() const { return dirty_.load(std::memory_order_relaxed); }
@@ -88,6 +100,8 @@ class Segment {
   // Of [0, some earlier size). Replaced by a longer one when needed; views keep the one they were
   // cut from.
   std::shared_ptr<const MappedRegion> mapping_ ABSL_GUARDED_BY(mu_);
+  // What MapWritable made where there are no mappings, by offset, as far as it is there still.
+  absl::flat_hash_map<uint64_t, std::weak_ptr<HeapCopy>> writable_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace numpack::storage

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "numpack/base/status_macros.h"
 
@@ -33,6 +34,20 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentTable::Create(uint32_t number) {
                            Segment::Open(files_, mappings_, number, OpenMode::kCreateNew));
   segments_[number] = segment;
   return segment;
+}
+
+absl::Status SegmentTable::WriteBack() {
+  if (mappings_) return absl::OkStatus();
+  std::vector<std::shared_ptr<Segment>> live;
+  {
+    absl::MutexLock lock(&mu_);
+    for (const auto& [number, weak] : segments_) {
+      if (std::shared_ptr<Segment> segment = weak.lock()) live.push_back(std::move(segment));
+    }
+  }
+  absl::Status status;
+  for (const std::shared_ptr<Segment>& segment : live) status.Update(segment->WriteBack());
+  return status;
 }
 
 }  // namespace numpack::storage

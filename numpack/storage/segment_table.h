@@ -29,6 +29,8 @@ class SegmentTable {
   void Insert(const std::shared_ptr<Segment>& segment);
   // Makes the file; AlreadyExists.
   absl::StatusOr<std::shared_ptr<Segment>> Create(uint32_t number);
+  // Segment::WriteBack of all of them; goes on after an error, and returns the first.
+  absl::Status WriteBack();
 
  private:
   const bool mappings_;

@@ -47,7 +47,11 @@ absl::Status SharedState::Enter(absl::Duration wait) {
     if (shared_) {
       // Nobody else can come or go as the first or last one: the setup byte is ours.
       if (first_) NUMPACK_RETURN_IF_ERROR(lock_file_->Unlock(kAliveByte, 1));
-      status = lock_file_->Lock(kAliveByte, 1, LockKind::kShared, absl::ZeroDuration());
+      // Only somebody who shares no memory can hold it against this.
+      status = lock_file_->Lock(kAliveByte, 1, LockKind::kShared, wait);
+    } else if (first_) {
+      // Nor may a reader that shares memory look on: it would wait for what is published there.
+      status = lock_file_->Lock(kWatchByte, 1, LockKind::kExclusive, wait);
     }
   }
   entered_ = status.ok();

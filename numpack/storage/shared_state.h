@@ -9,7 +9,8 @@
 //
 // head and slots mean nothing once nobody has the store open; whoever opens it first makes them
 // anew. On a backend without mappings or locks that cross processes both are heap memory, and one
-// process at a time has the store open.
+// process at a time has the store open: it locks all that the others share exclusively, so that the
+// two kinds can meet (a store that one process uses without mappings, or a file server's own).
 //
 // A reader that cannot write has no slot to count in. It is a watcher: as long as it holds the last
 // one of those bytes, nobody uses space again (shared_state_watch.cc).

@@ -73,7 +73,9 @@ absl::StatusOr<bool> SharedState::IsOpen(Backend& backend, absl::Duration wait) 
   const absl::Status setup = (*file)->Lock(kSetupByte, 1, LockKind::kShared, wait);
   if (absl::IsUnavailable(setup)) return true;
   NUMPACK_RETURN_IF_ERROR(setup);
-  return IsShared(backend) ? HasWriters(backend) : IsHeld(**file, kAliveByte);
+  NUMPACK_ASSIGN_OR_RETURN(const bool writers, HasWriters(backend));
+  if (writers) return true;
+  return IsHeld(**file, kAliveByte);  // by somebody who shares no memory
 }
 
 absl::StatusOr<std::unique_ptr<File>> SharedState::KeepWritersOut(Backend& backend,
@@ -108,9 +110,19 @@ absl::Status SharedState::LockToWatch(absl::Duration wait) {
   absl::StatusOr<std::unique_ptr<File>> file = backend_->Open(kLockFile, OpenMode::kReadOnly);
   if (absl::IsNotFound(file.status())) return absl::OkStatus();
   NUMPACK_RETURN_IF_ERROR(file.status());
-  // Without shared memory whoever writes is alone, and locks the alive byte exclusively.
-  const absl::Status status =
-      (*file)->Lock(shared_ ? kWatchByte : kAliveByte, 1, LockKind::kShared, wait);
+  absl::Status status;
+  if (shared_) {
+    status = (*file)->Lock(kWatchByte, 1, LockKind::kShared, wait);
+  } else {
+    // Without shared memory whoever writes is alone, and locks the alive byte exclusively. The
+    // setup byte, kept for life, keeps out who shares memory, and would not notice this one.
+    status = (*file)->Lock(kSetupByte, 1, LockKind::kShared, wait);
+    if (status.ok()) status = (*file)->Lock(kAliveByte, 1, LockKind::kShared, wait);
+    if (status.ok()) {
+      NUMPACK_ASSIGN_OR_RETURN(const bool writers, HasWriters(*backend_));
+      if (writers) return InUse(*backend_, wait);
+    }
+  }
   if (absl::IsUnavailable(status)) return InUse(*backend_, wait);
   NUMPACK_RETURN_IF_ERROR(status);
   lock_file_ = *std::move(file);

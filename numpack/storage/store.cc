@@ -64,6 +64,13 @@ absl::Status ExplainDenied(absl::Status status) {
   return explained;
 }
 
+// Asked for no mappings, whoever gets some would not find out before one of them fails.
+absl::Status CheckMappings(const Store& live, const Backend& backend) {
+  if (!live.is_mapped() || backend.capabilities().mappings) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      backend.Describe(), " is open with mappings in this process: close it there first"));
+}
+
 std::shared_ptr<Slot> FindSlot(const std::string& identity) {
   Registry& registry = TheRegistry();
   absl::MutexLock lock(&registry.mu);
@@ -131,6 +138,7 @@ absl::StatusOr<std::shared_ptr<Store>> Store::Open(std::shared_ptr<Backend> back
   absl::MutexLock lock(&slot->mu);
   if (std::shared_ptr<Store> live = slot->store.lock();
       live != nullptr && live->CheckReadable().ok()) {
+    NUMPACK_RETURN_IF_ERROR(CheckMappings(*live, *backend));
     live->Raise(options);
     NUMPACK_RETURN_IF_ERROR(live->AddHandle());
     return live;
@@ -153,6 +161,7 @@ absl::StatusOr<std::shared_ptr<Store>> Store::OpenReadOnly(
   absl::MutexLock readers_lock(&readers->mu);
   for (const std::shared_ptr<Store>& live : {writers->store.lock(), readers->store.lock()}) {
     if (live == nullptr || !live->CheckReadable().ok()) continue;
+    NUMPACK_RETURN_IF_ERROR(CheckMappings(*live, *backend));
     NUMPACK_RETURN_IF_ERROR(live->AddHandle());
     return live;
   }

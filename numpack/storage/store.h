@@ -91,7 +91,8 @@ struct BytesAt {
   absl::Span<const std::byte> bytes;
 };
 
-// Stored bytes as writable memory.
+// Stored bytes as writable memory. Where the backend has no mappings it is a copy, which is written
+// back by Store::WriteBack and at the end.
 struct InPlaceMapping {
   MappedRegion region;  // empty when the array has no bytes
   PinnedBytes bytes;
@@ -123,6 +124,9 @@ class Store : public std::enable_shared_from_this<Store> {
   // here and in other processes, go on meanwhile.
   absl::Status Flush();
 
+  // Whether views are the files themselves. Otherwise each is a copy.
+  bool is_mapped() const { return backend_->capabilities().mappings; }
+
   // Reading: the state of the last commit of any process.
   bool Contains(absl::string_view name);
   std::vector<std::string> List();  // in the order of first save
@@ -139,6 +143,9 @@ class Store : public std::enable_shared_from_this<Store> {
     std::string metadata;  // the new one
   };
   absl::Status EndInPlace(absl::Span<const InPlaceEnd> ends);
+  // Takes the changes made so far to the files, where memory is not the files'. Those who make them
+  // do not run meanwhile.
+  absl::Status WriteBack() { return segments_.WriteBack(); }
   // Arrays whose in-place changes were begun and never ended, by a process that is gone.
   std::vector<std::string> Interrupted();
   absl::Status AcknowledgeInterrupted(absl::string_view name);
@@ -271,6 +278,7 @@ class Store : public std::enable_shared_from_this<Store> {
   static absl::Status SumCopies(std::vector<Catalogue::Put>& puts);
   // The checksum that the array's bytes have now; nothing when it carries none.
   static absl::StatusOr<std::optional<uint32_t>> ReadChecksum(const Entry& entry);
+  absl::Status EndWritable(absl::Span<const InPlaceEnd> items) const;
   absl::Status LogInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items, InPlace state);
   absl::Status UpdateInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items, InPlace state);
 

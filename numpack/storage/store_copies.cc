@@ -54,7 +54,12 @@ absl::Status Store::EndCopies(absl::Span<const InPlaceEnd> ends) {
       puts.push_back({end.name, std::move(entry)});
     }
   }
-  absl::Status status = SumCopies(puts);
+  absl::Status status;
+  for (const Catalogue::Put& put : puts) {
+    const Extent* const extent = put.entry->extent.get();
+    if (extent != nullptr) status.Update(extent->segment->EndWritable(extent->offset));
+  }
+  if (status.ok()) status = SumCopies(puts);
   // Without the turn, as nobody else changes these arrays: a batch of this process may have it.
   if (status.ok()) status = Commit({}, puts);
   DropCopies(names);

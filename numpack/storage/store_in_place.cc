@@ -97,9 +97,22 @@ absl::StatusOr<std::optional<uint32_t>> Store::ReadChecksum(const Entry& entry) 
   return std::optional<uint32_t>(checksum);
 }
 
+// Lets go of every array's memory, after an error too, and returns the first.
+absl::Status Store::EndWritable(absl::Span<const InPlaceEnd> items) const {
+  absl::Status status;
+  for (const InPlaceEnd& item : items) {
+    const EntryPtr entry = FindEntry(item.name);
+    if (entry->extent != nullptr)
+      status.Update(entry->extent->segment->EndWritable(entry->extent->offset));
+  }
+  return status;
+}
+
 // Appends the record, makes the entries follow, and makes both durable.
 absl::Status Store::LogInPlace(RecordKind kind, absl::Span<const InPlaceEnd> items, InPlace state) {
   NUMPACK_RETURN_IF_ERROR(CheckWritable());
+  // Before the record: it says that the bytes in the files are those that were meant.
+  if (state == InPlace::kNo) NUMPACK_RETURN_IF_ERROR(EndWritable(items));
   InPlacePayload payload;
   for (const InPlaceEnd& item : items) {
     payload.items.push_back({item.name, item.metadata});
