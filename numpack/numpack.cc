@@ -5,6 +5,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "numpack/backends/without_mappings.h"
 #include "numpack/base/mode_error.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/batch/batch_state.h"
@@ -40,11 +41,17 @@ absl::Status Mixed(const char* active, const char* wanted) {
 absl::StatusOr<NumPack> NumPack::Open(const std::string& path, const StoreOptions& options) {
   NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend,
                            OpenNativeBackend(path, options.create && !options.read_only));
+  if (options.mappings && !backend->capabilities().mappings && options.on_warning != nullptr) {
+    options.on_warning(absl::StrCat("the file system of ", path,
+                                    " maps no files: the store is used without mappings, so every "
+                                    "load and view is a copy"));
+  }
   return Open(std::move(backend), options);
 }
 
 absl::StatusOr<NumPack> NumPack::Open(std::shared_ptr<Backend> backend,
                                       const StoreOptions& options) {
+  if (!options.mappings) backend = WithoutMappings(std::move(backend));
   NUMPACK_ASSIGN_OR_RETURN(ArrayStore store, ArrayStore::Open(std::move(backend), options));
   return NumPack(std::move(store));
 }

@@ -40,7 +40,8 @@ std::vector<T> ToVector(const absl::StatusOr<Array<T>>& array) {
 #define ASSERT_OK(expression) ASSERT_EQ(absl::OkStatus(), (expression))
 #define EXPECT_OK(expression) EXPECT_EQ(absl::OkStatus(), (expression))
 
-enum class Place { kMemory, kFiles };
+// The last one: files that are not mapped, so that every view is a copy.
+enum class Place { kMemory, kFiles, kUnmapped };
 
 // Whether writable views of files that are kept after their block no longer are the file's.
 #if defined(_WIN32)
@@ -60,7 +61,8 @@ class NumPackTest : public testing::TestWithParam<Place> {
     Reopen();
   }
 
-  NumPack Open(const StoreOptions& options = {}) {
+  NumPack Open(StoreOptions options = {}) {
+    options.mappings = GetParam() != Place::kUnmapped;
     absl::StatusOr<NumPack> store = GetParam() == Place::kMemory ? NumPack::Open(backend_, options)
                                                                  : NumPack::Open(path_, options);
     EXPECT_OK(store.status());
@@ -69,6 +71,10 @@ class NumPackTest : public testing::TestWithParam<Place> {
   void Reopen() {
     store_.reset();
     store_ = std::make_unique<NumPack>(Open());
+  }
+
+  bool CutsViewsOff() const {
+    return GetParam() == Place::kUnmapped || (GetParam() == Place::kFiles && kViewsAreCutOff);
   }
 
   std::shared_ptr<Backend> backend_;
@@ -447,7 +453,12 @@ TEST_P(NumPackTest, WritableBatchChangesTheFile) {
     ASSERT_OK(array.status());
     EXPECT_EQ(writable->Load<float>("a")->data(), array->data());
     ASSERT_OK(InPlace(*array).Add(1.0f).Run());
-    EXPECT_EQ(ToVector(store_->Load<float>("a")), Iota(n, 1));  // visible at once
+    // Visible at once where it is the file.
+    if (!store_->is_mapped()) {
+      EXPECT_EQ(ToVector(store_->Load<float>("a")), values);
+      ASSERT_OK(store_->Flush());
+    }
+    EXPECT_EQ(ToVector(store_->Load<float>("a")), Iota(n, 1));
     EXPECT_OK(writable->Save("a", *Erase(array->view())));
     EXPECT_EQ(writable->Save("a", *Erase(MakeView(values))).code(),
               absl::StatusCode::kFailedPrecondition);
@@ -459,7 +470,7 @@ TEST_P(NumPackTest, WritableBatchChangesTheFile) {
     EXPECT_EQ(ToVector(store_->Load<float>("b")).size(), 10u);
     // Kept after the end: readable, and stores go nowhere (where the backend can do that).
     EXPECT_EQ((*array)[2], 3.0f);
-    if (GetParam() == Place::kFiles && kViewsAreCutOff) {
+    if (CutsViewsOff()) {
       (*array)[2] = 99;
       EXPECT_EQ(ToVector(store_->Load<float>("a"))[2], 3.0f);
     }
@@ -497,7 +508,9 @@ TEST_P(NumPackTest, AtomicWritableBatchChangesAllAtTheEnd) {
     EXPECT_EQ(ToVector(store_->Load<float>("b")), Iota(n, 1));
     // Kept after the end: readable, and stores go nowhere (where the backend can do that).
     EXPECT_EQ((*a)[2], 3.0f);
-    if (GetParam() == Place::kFiles && kViewsAreCutOff) (*a)[2] = 99;
+    const bool cut_off =
+        GetParam() == Place::kFiles ? kViewsAreCutOff : GetParam() != Place::kMemory;
+    if (cut_off) (*a)[2] = 99;
     EXPECT_EQ(ToVector(store_->Load<float>("a")), Iota(n, 1));
     Reopen();
     EXPECT_EQ(ToVector(store_->Load<float>("a")), Iota(n, 1));
@@ -526,6 +539,43 @@ TEST_P(NumPackTest, VacuumGivesBackAndNotInABatch) {
   EXPECT_EQ(ToVector(store_->Load<float>("99")), values);
   ASSERT_OK(store_->Close());
   EXPECT_EQ(store_->Vacuum().status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_P(NumPackTest, PickedRows) {
+  std::vector<float> values = Iota(100'000);
+  ASSERT_OK(store_->Save("a", MakeView(values, {1000, 100})));
+  const auto expect = [&](const std::vector<int64_t>& rows, const std::vector<float>& first) {
+    const auto lazy = store_->Lazy("a");
+    ASSERT_OK(lazy.status());
+    const auto picked = lazy->LoadRows(rows);
+    ASSERT_OK(picked.status());
+    EXPECT_EQ(picked->shape(), (Shape{static_cast<int64_t>(rows.size()), 100}));
+    const std::vector<float> all = ToVector(picked->As<float>());
+    ASSERT_EQ(all.size(), first.size() * 100);
+    for (size_t i = 0; i < first.size(); ++i) {
+      EXPECT_EQ(all[i * 100], first[i]) << i;
+      EXPECT_EQ(all[i * 100 + 99], first[i] + 99) << i;
+    }
+  };
+  expect({}, {});
+  expect({5, 6, 7, -1, 3, 3}, {500, 600, 700, 99'900, 300, 300});
+  ASSERT_OK(store_->DropRows("a", {6}));
+  expect({4, 5, 6, 998, -999, 0}, {400, 500, 700, 99'900, 0, 0});
+}
+
+TEST_P(NumPackTest, TellsWhetherItIsMapped) {
+  EXPECT_EQ(store_->is_mapped(), GetParam() != Place::kUnmapped);
+  StoreOptions options;
+  options.mappings = false;
+  const absl::StatusOr<NumPack> second = GetParam() == Place::kMemory
+                                             ? NumPack::Open(backend_, options)
+                                             : NumPack::Open(path_, options);
+  EXPECT_EQ(second.ok(), GetParam() == Place::kUnmapped) << second.status();
+  std::vector<std::string> warnings;
+  options.mappings = true;
+  options.on_warning = [&](absl::string_view message) { warnings.emplace_back(message); };
+  EXPECT_TRUE(Open(options).is_open());
+  EXPECT_TRUE(warnings.empty()) << warnings[0];
 }
 
 TEST_P(NumPackTest, WritableBatchOfEmptyAnd0d) {
@@ -580,6 +630,7 @@ TEST_P(NumPackTest, ExportsToADirectoryOfNumPack07AndOpensIt) {
 
 INSTANTIATE_TEST_SUITE_P(Memory, NumPackTest, testing::Values(Place::kMemory));
 INSTANTIATE_TEST_SUITE_P(Files, NumPackTest, testing::Values(Place::kFiles));
+INSTANTIATE_TEST_SUITE_P(Unmapped, NumPackTest, testing::Values(Place::kUnmapped));
 
 }  // namespace
 }  // namespace numpack

@@ -1,7 +1,7 @@
 // CountingBackend: a user's own place for a store, and no more than the contract asks for.
 //
 // Its files are byte strings in one std::map behind one mutex, and it counts what the store asks of
-// it. It claims no ability at all: no mappings, so every load is a copy; no locks among processes,
+// it. It claims no ability at all: no mappings, so views are copies; no locks among processes,
 // which cannot see this memory anyway; nothing survives the process. Start from it when your files
 // lie behind an interface that reads and writes, such as an object store or an archive.
 //

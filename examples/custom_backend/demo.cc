@@ -54,10 +54,17 @@ int main() {
   }
   Report("read two rows", *backend, counts);
 
+  auto writable = store.BeginWritable().value();  // on a copy, as nothing is mapped here
+  writable.Load<float>("features").value()[0] = 5;
+  CHECK_OK(writable.Finish());
+  Report("change one in place", *backend, counts);
+
   CHECK_OK(store.Close());
   Report("close", *backend, counts);
 
   store = numpack::NumPack::Open(backend).value();
-  CHECK_EQ(store.Load<float>("features").value()[99'999], 101.0f);
+  const auto features = store.Load<float>("features").value();
+  CHECK_EQ(features[0], 5.0f);
+  CHECK_EQ(features[99'999], 101.0f);
   Report("open again, and load", *backend, counts);
 }

@@ -104,6 +104,10 @@ class NumPack(_native.Store):
     every change raises PermissionError. What others commit is seen as ever. While such a handle is
     open, or an array viewed through it lives, the store's space is not used again, so whoever may
     write and reads for long does better without it.
+    mappings: whether to map files. With False nothing is shared with them: lazy arrays read what is
+    asked for, writable batch mode works on copies that flush() and its end write back, and one
+    process at a time has the store open. For file systems on which mapping is impossible or unsafe.
+    Where one refuses mappings, the store goes without by itself, with a RuntimeWarning.
 
     Constructing one touches no file: ``open()`` or ``with`` does. Each changing call is one commit,
     which a killed process never loses; ``close()`` and ``flush()`` make commits survive a power
@@ -126,6 +130,7 @@ class NumPack(_native.Store):
         *,
         checksum: bool = False,
         read_only: bool = False,
+        mappings: bool = True,
     ) -> None:
         path = os.fspath(filename)
         if not isinstance(path, str):
@@ -134,6 +139,7 @@ class NumPack(_native.Store):
             raise ValueError("drop_if_exists removes the store: not with read_only")
         super().__init__(path, bool(strict_context_mode))
         self._read_only = bool(read_only)
+        self._mappings = bool(mappings)
         self._filename = Path(path)
         self._drop_at_open = bool(drop_if_exists)
         self._force_gc_on_close = bool(force_gc_on_close)
@@ -170,11 +176,16 @@ class NumPack(_native.Store):
             self._open_to_read()
         else:
             self._filename.mkdir(parents=True, exist_ok=True)
-            self._open(self._lock_wait, self._checksum, read_only=False)
+            self._open_as(read_only=False)
+
+    def _open_as(self, read_only: bool) -> None:
+        warning = self._open(self._lock_wait, self._checksum, read_only, self._mappings)
+        if warning:
+            warnings.warn(warning, RuntimeWarning, stacklevel=3)
 
     def _open_to_read(self) -> None:
         try:
-            self._open(self._lock_wait, self._checksum, read_only=True)
+            self._open_as(read_only=True)
         except ArrayNotFoundError as error:  # NotFound without an errno: a directory, but no store
             raise StoreFileNotFoundError(errno.ENOENT, f"no store in {self._filename}") from error
 
@@ -216,6 +227,14 @@ class NumPack(_native.Store):
     def read_only(self) -> bool:
         """Whether the handle was made with read_only=True: then every change raises."""
         return self._read_only
+
+    @property
+    def mapped(self) -> bool:
+        """Whether lazy arrays and writable batch mode share memory with the files.
+
+        Otherwise they are copies: the constructor's mappings was False, or the file system refuses.
+        """
+        return self._is_mapped()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.get_member_list())

@@ -35,6 +35,9 @@ class WritableBatchMode:
     block raises, and makes the arrays read-only: one that is kept stays readable, and storing
     through views derived from it no longer reaches the store.
 
+    In a store without mappings (NumPack.mapped) ``load`` copies; what is changed is written to the
+    files, and seen, at the end and whenever NumPack.flush is called.
+
     In-place changes are not atomic: after a crash in the block an array may mix old and new
     elements (NumPack.interrupted names it). Blocks nested on one handle join, and the outermost end
     flushes.

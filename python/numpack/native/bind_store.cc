@@ -17,13 +17,16 @@ using nb::literals::operator""_a;  // NOLINT(misc-unused-using-decls): clang-tid
 
 void BindLifeCycle(nb::class_<Store>& store) {
   store.def(nb::init<std::string, bool>(), "path"_a, "strict"_a)
-      .def("_open", &Store::Open, "lock_wait_seconds"_a, "checksum"_a, "read_only"_a)
+      .def("_open", &Store::Open, "lock_wait_seconds"_a, "checksum"_a, "read_only"_a, "mappings"_a)
+      .def("_is_mapped", &Store::IsMapped)
       .def("_close", &Store::Close)
       .def("_set_in_context", &Store::SetInContext, "in_context"_a)
       .def("_require_usable", &Store::RequireUsable)
       .def("flush", &Store::Flush, nb::sig("def flush(self) -> None"),
-           "Make everything committed so far survive a power loss. Waits for the disk. Raises "
-           "OSError when it fails.")
+           R"(
+Make everything committed so far survive a power loss. Waits for the disk; OSError when that fails.
+
+Without mappings, what writable batch mode has changed so far is written to the files before.)")
       .def_prop_ro("is_opened", &Store::is_open, nb::sig("def is_opened(self, /) -> bool"),
                    "True between open() and close().")
       .def_prop_ro(

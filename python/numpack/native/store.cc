@@ -3,9 +3,11 @@
 #include "python/numpack/native/store.h"
 
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "numpack/base/status_macros.h"
 #include "python/numpack/native/gil.h"
@@ -26,12 +28,15 @@ Store::~Store() {
   }
 }
 
-void Store::Open(double lock_wait_seconds, bool checksum, bool read_only) {
-  if (is_open()) return;
+std::string Store::Open(double lock_wait_seconds, bool checksum, bool read_only, bool mappings) {
+  std::string warning;
+  if (is_open()) return warning;
   StoreOptions options;
   options.lock_wait = absl::Seconds(lock_wait_seconds);
   options.checksum = checksum;
   options.read_only = read_only;
+  options.mappings = mappings;
+  options.on_warning = [&warning](absl::string_view message) { warning = std::string(message); };
   auto opened = WithoutGil([&]() -> absl::StatusOr<std::shared_ptr<Handle>> {
     NUMPACK_ASSIGN_OR_RETURN(NumPack store, NumPack::Open(path_, options));
     return std::make_shared<Handle>(std::move(store), path_);
@@ -39,9 +44,10 @@ void Store::Open(double lock_wait_seconds, bool checksum, bool read_only) {
   std::shared_ptr<Handle> handle = ValueOrRaise(std::move(opened));
   if (!is_open()) {
     handle_ = std::move(handle);
-    return;
+    return warning;
   }
   WithoutGil([&handle] { handle.reset(); });  // another thread was faster
+  return "";
 }
 
 absl::Status Store::CloseStatus() {
@@ -79,6 +85,15 @@ Session Store::Enter() const {
         absl::StrCat("NumPack '", path_, "' is in strict context mode: use it in a `with` block")));
   }
   return Session(handle_, batch_);
+}
+
+bool Store::IsMapped() const {
+  bool mapped = false;
+  Check(Enter().OnStore([&mapped](NumPack& store) {
+    mapped = store.is_mapped();
+    return absl::OkStatus();
+  }));
+  return mapped;
 }
 
 void Store::Flush() {

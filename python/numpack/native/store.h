@@ -39,7 +39,9 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   // Life cycle.
-  void Open(double lock_wait_seconds, bool checksum, bool read_only);
+  // The result is what the user is to be warned of, "" for nothing.
+  std::string Open(double lock_wait_seconds, bool checksum, bool read_only, bool mappings);
+  bool IsMapped() const;
   void Close();
   void Flush();
   bool is_open() const { return handle_ != nullptr; }
