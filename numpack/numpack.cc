@@ -43,8 +43,8 @@ absl::StatusOr<NumPack> NumPack::Open(const std::string& path, const StoreOption
                            OpenNativeBackend(path, options.create && !options.read_only));
   if (options.mappings && !backend->capabilities().mappings && options.on_warning != nullptr) {
     options.on_warning(absl::StrCat("the file system of ", path,
-                                    " maps no files: the store is used without mappings, so every "
-                                    "load and view is a copy"));
+                                    " maps no files: the store is used without mappings, so views "
+                                    "and writable arrays are copies"));
   }
   return Open(std::move(backend), options);
 }

@@ -2,7 +2,6 @@
 
 #include <limits>
 #include <new>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "numpack/base/status_macros.h"

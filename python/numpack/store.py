@@ -181,7 +181,11 @@ class NumPack(_native.Store):
     def _open_as(self, read_only: bool) -> None:
         warning = self._open(self._lock_wait, self._checksum, read_only, self._mappings)
         if warning:
-            warnings.warn(warning, RuntimeWarning, stacklevel=3)
+            # The line that opened the store, by whichever of our ways.
+            frame, level = sys._getframe().f_back, 2
+            while frame is not None and frame.f_code.co_filename == __file__:
+                frame, level = frame.f_back, level + 1
+            warnings.warn(warning, RuntimeWarning, stacklevel=level)
 
     def _open_to_read(self) -> None:
         try:
