@@ -104,10 +104,11 @@ class NumPack(_native.Store):
     every change raises PermissionError. What others commit is seen as ever. While such a handle is
     open, or an array viewed through it lives, the store's space is not used again, so whoever may
     write and reads for long does better without it.
-    mappings: whether to map files. With False nothing is shared with them: lazy arrays read what is
-    asked for, writable batch mode works on copies that flush() and its end write back, and one
-    process at a time has the store open. For file systems on which mapping is impossible or unsafe.
-    Where one refuses mappings, the store goes without by itself, with a RuntimeWarning.
+    mappings: whether to map files. With False nothing is shared with them: a lazy array reads
+    everything when it is made (getitem() reads rows), writable batch mode works on copies that
+    flush() and its end write back, and one process at a time has the
+    store open. For file systems on which mapping is impossible or unsafe. Where one refuses
+    mappings, the store goes without by itself, with a RuntimeWarning.
 
     Constructing one touches no file: ``open()`` or ``with`` does. Each changing call is one commit,
     which a killed process never loses; ``close()`` and ``flush()`` make commits survive a power
