@@ -147,6 +147,7 @@ TYPED_TEST(ElementwiseTest, RaisesExactlyTheExceptionsOfItsElements) {
   };
   ForEachKernel<T>([&](Operation operation, OperandKind kind, Kernel kernel) {
     if (IsApproximate(operation)) return;  // transcendental_test.cc
+    if (operation == Operation::kSqrt && !kFaithfulLibrary) return;
     static_cast<void>(kind);
     for (T x : SpecialValues<T>()) {
       for (T b : SpecialOperands<T>(operation)) {

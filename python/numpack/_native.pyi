@@ -65,7 +65,9 @@ class Store:
 
     def __init__(self, path: str, strict: bool) -> None: ...
 
-    def _open(self, lock_wait_seconds: float, checksum: bool, read_only: bool) -> None: ...
+    def _open(self, lock_wait_seconds: float, checksum: bool, read_only: bool, mappings: bool) -> str: ...
+
+    def _is_mapped(self) -> bool: ...
 
     def _close(self) -> None: ...
 
@@ -75,7 +77,9 @@ class Store:
 
     def flush(self) -> None:
         """
-        Make everything committed so far survive a power loss. Waits for the disk. Raises OSError when it fails.
+        Make everything committed so far survive a power loss. Waits for the disk; OSError when that fails.
+
+        Without mappings, what writable batch mode has changed so far is written to the files before.
         """
 
     @property

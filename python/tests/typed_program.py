@@ -226,7 +226,13 @@ def wrong(npk: NumPack, lazy: LazyArray) -> None:
 
 def main(folder: Path) -> None:
     """Makes what it needs in the folder, and leaves it there."""
-    with Store(folder / "a.npk", drop_if_exists=True, warn_no_context=False, checksum=True) as npk:
+    with Store(
+        folder / "a.npk",
+        drop_if_exists=True,
+        warn_no_context=False,
+        checksum=True,
+        mappings=True,
+    ) as npk:
         assert_type(npk, Store)
         changing(npk)
         reading(npk)
@@ -239,7 +245,7 @@ def main(folder: Path) -> None:
         npk.reset()
     npk = Store(str(folder / "a.npk"), strict_context_mode=False, force_gc_on_close=False)
     npk.open()
-    assert_type(npk.is_opened or npk.is_closed or npk.read_only, bool)
+    assert_type(npk.is_opened or npk.is_closed or npk.read_only or npk.mapped, bool)
     npk.close(force_gc=True)
     (folder / "raw").touch()
     files(folder)
