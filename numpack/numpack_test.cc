@@ -54,7 +54,7 @@ class NumPackTest : public testing::TestWithParam<Place> {
  protected:
   void SetUp() override {
     if (GetParam() == Place::kMemory) backend_ = NewMemoryBackend();
-    path_ = absl::StrCat(testing::TempDir(), "/numpack_test_",
+    path_ = absl::StrCat(testing::TempDir(), "/numpack_test_", static_cast<int>(GetParam()), "_",
                          testing::UnitTest::GetInstance()->random_seed(), "_",
                          reinterpret_cast<uintptr_t>(this), "_",
                          testing::UnitTest::GetInstance()->current_test_info()->line());
