@@ -42,6 +42,10 @@ bool MayUseSpare(const CommitLog::Item& item) {
 
 }  // namespace
 
+uint64_t CommitLog::FileBytesFor(uint64_t record_bytes) {
+  return (record_bytes + kSpareBytes + kReserveStep - 1) / kReserveStep * kReserveStep;
+}
+
 std::string CommitLog::FileName(uint64_t number) { return absl::StrCat("log.", number); }
 
 std::optional<uint64_t> CommitLog::ParseFileName(absl::string_view name) {
@@ -92,7 +96,7 @@ absl::Status CommitLog::Append(absl::Span<const Item> items) {
     if (item.kind == RecordKind::kCheckpoint) checkpoint_bytes_ = bytes.size();
   }
   next.offset += bytes.size();
-  absl::Status reserved = ReserveTo(next.offset + kSpareBytes);
+  absl::Status reserved = ReserveFor(next.offset);
   if (absl::IsResourceExhausted(reserved) && next.offset <= reserved_ &&
       std::all_of(items.begin(), items.end(), MayUseSpare)) {
     reserved = absl::OkStatus();
@@ -111,11 +115,11 @@ absl::Status CommitLog::Append(absl::Span<const Item> items) {
   return status;
 }
 
-absl::Status CommitLog::ReserveTo(uint64_t end) {
-  if (end <= reserved_) return absl::OkStatus();
-  const uint64_t target = (end + kReserveStep - 1) / kReserveStep * kReserveStep;
-  NUMPACK_RETURN_IF_ERROR(file_->Reserve(target));
-  reserved_ = target;
+absl::Status CommitLog::ReserveFor(uint64_t record_bytes) {
+  if (record_bytes + kSpareBytes <= reserved_) return absl::OkStatus();
+  const uint64_t size = FileBytesFor(record_bytes);
+  NUMPACK_RETURN_IF_ERROR(file_->Reserve(size));
+  reserved_ = size;
   return absl::OkStatus();
 }
 

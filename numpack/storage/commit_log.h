@@ -39,6 +39,9 @@ class CommitLog {
   // than growing the file.
   static constexpr uint64_t kReserveStep = uint64_t{64} << 10;
 
+  // How long the file is that has so many bytes of records: some are reserved behind them.
+  static uint64_t FileBytesFor(uint64_t record_bytes);
+
   static std::string FileName(uint64_t number);
   // The number of a log's file name, if it is one.
   static std::optional<uint64_t> ParseFileName(absl::string_view name);
@@ -74,7 +77,7 @@ class CommitLog {
  private:
   CommitLog(std::shared_ptr<File> file, uint64_t number, const Position& position)
       : number_(number), file_(std::move(file)), position_(position) {}
-  absl::Status ReserveTo(uint64_t end);
+  absl::Status ReserveFor(uint64_t record_bytes);
   absl::Status Wipe(uint64_t begin, uint64_t end);
   absl::Status WriteZeros(uint64_t begin, uint64_t end);
 

@@ -134,10 +134,10 @@ class Vacuumer {
   }
 
   bool NewLogIsShorter() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.write_mu_) {
-    const uint64_t now = RoundUp(store_.log_->bytes(), CommitLog::kReserveStep);
-    if (now == CommitLog::kReserveStep) return false;
+    const uint64_t now = CommitLog::FileBytesFor(store_.log_->bytes());
+    if (now == CommitLog::FileBytesFor(0)) return false;
     const uint64_t checkpoint = Encode(store_.MakeCheckpoint(store_.log_->number() + 1)).size();
-    return RoundUp(checkpoint + kLogOverhead, CommitLog::kReserveStep) < now;
+    return CommitLog::FileBytesFor(checkpoint + kLogOverhead) < now;
   }
 
   absl::Status EmptySegments() {
