@@ -39,9 +39,14 @@ uint32_t SegmentOfPlace(size_t place) { return static_cast<uint32_t>(place) + 1;
 absl::Status UndoAdoption(Backend& backend, const ImportSource& source) {
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> list, backend.List());
   const absl::flat_hash_set<std::string> present(list.begin(), list.end());
+  bool had_log = false;
   for (const std::string& name : list) {
-    if (CommitLog::ParseFileName(name).has_value()) NUMPACK_RETURN_IF_ERROR(backend.Remove(name));
+    if (!CommitLog::ParseFileName(name).has_value()) continue;
+    NUMPACK_RETURN_IF_ERROR(backend.Remove(name));
+    had_log = true;
   }
+  // First for good: a log that comes back after a restart names segments that must be there.
+  if (had_log) NUMPACK_RETURN_IF_ERROR(backend.SyncDirectory());
   const auto is_segment = [](const std::string& name) {
     return absl::StartsWith(name, "segment.");
   };
@@ -57,6 +62,16 @@ absl::Status UndoAdoption(Backend& backend, const ImportSource& source) {
   // What is left are copies that nothing names.
   for (const std::string& name : list) {
     if (is_segment(name) && !returned.contains(name)) NUMPACK_RETURN_IF_ERROR(backend.Remove(name));
+  }
+  return backend.SyncDirectory();
+}
+
+absl::Status SyncLogs(Backend& backend, absl::Span<const std::string> files) {
+  for (const std::string& name : files) {
+    if (!CommitLog::ParseFileName(name).has_value()) continue;
+    NUMPACK_ASSIGN_OR_RETURN(const std::unique_ptr<File> log,
+                             backend.Open(name, OpenMode::kReadWrite));
+    NUMPACK_RETURN_IF_ERROR(log->Sync());
   }
   return backend.SyncDirectory();
 }
@@ -90,8 +105,11 @@ absl::StatusOr<bool> Store::IsImport() {
   if (!import_->Recognizes(files)) return false;
   NUMPACK_ASSIGN_OR_RETURN(const bool adopted, HasCompleteLog(*backend_));
   if (!adopted) return true;
-  // An adoption got so far that the store is there. If it cannot be finished now, then next time.
-  import_->Retire(*backend_).IgnoreError();
+  if (read_only_) return false;
+  // An adoption got so far that the store is there. Its log may be in memory only, as whoever wrote
+  // it was killed; and it must not be missing when nothing else says any more what the arrays are.
+  NUMPACK_RETURN_IF_ERROR(SyncLogs(*backend_, files));
+  import_->Retire(*backend_).IgnoreError();  // if it cannot be finished now, then next time
   return false;
 }
 
