@@ -13,9 +13,8 @@
 // Afterwards, if nobody held anything and nobody wrote meanwhile: let each array count as its
 // bytes, rounded up to 64, or from 32 KiB on to 4 KiB. Then the files that hold arrays of more than
 // 256 KiB are as long as those; packed segments together at most 1/15 longer than the others, and
-// 24 KiB for each segment (of 64 MiB); the log is as long as its checkpoint and 8 KiB, rounded up to
-// 64 KiB.
-// Running it again changes nothing.
+// 24 KiB for each segment (of 64 MiB); the log is as long as its checkpoint and 8 KiB, rounded up
+// to 64 KiB. Running it again changes nothing.
 #ifndef NUMPACK_STORAGE_VACUUM_H_
 #define NUMPACK_STORAGE_VACUUM_H_
 
