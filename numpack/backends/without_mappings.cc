@@ -15,78 +15,44 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "numpack/backends/file.h"
+#include "numpack/backends/handing_on.h"
 #include "numpack/backends/mapped_region.h"
 #include "numpack/base/process.h"
-#include "numpack/base/status_macros.h"
 
 namespace numpack {
 namespace {
 
-class UnmappedFile final : public File {
+class UnmappedFile final : public HandingOnFile {
  public:
-  explicit UnmappedFile(std::unique_ptr<File> inner) : inner_(std::move(inner)) {}
-
-  const std::string& description() const override { return inner_->description(); }
-  absl::StatusOr<uint64_t> Size() override { return inner_->Size(); }
-  absl::Status Reserve(uint64_t size) override { return inner_->Reserve(size); }
-  absl::Status Truncate(uint64_t size) override { return inner_->Truncate(size); }
-  absl::Status ReadAt(uint64_t offset, absl::Span<std::byte> to) override {
-    return inner_->ReadAt(offset, to);
-  }
-  using File::WriteAt;
-  absl::Status WriteAt(uint64_t offset,
-                       absl::Span<const absl::Span<const std::byte>> pieces) override {
-    return inner_->WriteAt(offset, pieces);
-  }
+  using HandingOnFile::HandingOnFile;
   absl::StatusOr<MappedRegion> Map(uint64_t, uint64_t, MapMode) override {
     return absl::UnimplementedError(
         absl::StrCat(description(), " is not mapped: the store is used without mappings"));
   }
-  absl::Status Sync() override { return inner_->Sync(); }
-  absl::Status Lock(uint64_t offset, uint64_t length, LockKind kind,
-                    absl::Duration max_wait) override {
-    return inner_->Lock(offset, length, kind, max_wait);
-  }
-  absl::Status Unlock(uint64_t offset, uint64_t length) override {
-    return inner_->Unlock(offset, length);
-  }
-
- private:
-  const std::unique_ptr<File> inner_;
 };
 
-class UnmappedBackend final : public Backend {
+class UnmappedBackend final : public HandingOnBackend {
  public:
-  explicit UnmappedBackend(std::shared_ptr<Backend> inner) : inner_(std::move(inner)) {}
-
+  using HandingOnBackend::HandingOnBackend;
   BackendCapabilities capabilities() const override {
-    BackendCapabilities capabilities = inner_->capabilities();
+    BackendCapabilities capabilities = HandingOnBackend::capabilities();
     capabilities.mappings = capabilities.shared_mappings = false;
     return capabilities;
   }
   absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view name, OpenMode mode) override {
-    NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file, inner_->Open(name, mode));
-    return std::make_unique<UnmappedFile>(std::move(file));
+    return Unmapped(HandingOnBackend::Open(name, mode));
   }
   absl::StatusOr<std::unique_ptr<File>> OpenForeign(absl::string_view name,
                                                     OpenMode mode) override {
-    NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file, inner_->OpenForeign(name, mode));
-    return std::make_unique<UnmappedFile>(std::move(file));
+    return Unmapped(HandingOnBackend::OpenForeign(name, mode));
   }
-  absl::StatusOr<std::vector<std::string>> List() override { return inner_->List(); }
-  absl::Status Remove(absl::string_view name) override { return inner_->Remove(name); }
-  absl::Status Rename(absl::string_view from, absl::string_view to) override {
-    return inner_->Rename(from, to);
-  }
-  absl::Status SyncDirectory() override { return inner_->SyncDirectory(); }
-  absl::Status CheckPresent() override { return inner_->CheckPresent(); }
-  absl::StatusOr<uint64_t> FreeSpace() override { return inner_->FreeSpace(); }
-  std::string BootId() override { return inner_->BootId(); }
-  std::string Identity() const override { return inner_->Identity(); }
-  std::string Describe() const override { return inner_->Describe(); }
 
  private:
-  const std::shared_ptr<Backend> inner_;
+  static absl::StatusOr<std::unique_ptr<File>> Unmapped(
+      absl::StatusOr<std::unique_ptr<File>> file) {
+    if (!file.ok()) return file;
+    return std::make_unique<UnmappedFile>(*std::move(file));
+  }
 };
 
 constexpr size_t kProbeBytes = 4096;

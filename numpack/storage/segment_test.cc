@@ -1,11 +1,9 @@
 // What a segment knows of its file's size, when several threads ask.
 #include "numpack/storage/segment.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <thread>
 #include <utility>
 
@@ -13,50 +11,26 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
-#include "absl/types/span.h"
 #include "gtest/gtest.h"
-#include "numpack/backends/file.h"
-#include "numpack/backends/mapped_region.h"
+#include "numpack/backends/backend.h"
+#include "numpack/backends/handing_on.h"
 #include "numpack/backends/memory/memory_backend.h"
 
 namespace numpack::storage {
 namespace {
 
 // Hands everything on. After a size was asked for, and before it is told, something can happen.
-class SlowlyAnsweringFile final : public File {
+class SlowlyAnsweringFile final : public HandingOnFile {
  public:
-  explicit SlowlyAnsweringFile(std::unique_ptr<File> inner) : inner_(std::move(inner)) {}
+  using HandingOnFile::HandingOnFile;
   void BeforeTheNextAnswer(std::function<void()> meanwhile) { meanwhile_ = std::move(meanwhile); }
-
-  const std::string& description() const override { return inner_->description(); }
   absl::StatusOr<uint64_t> Size() override {
-    const absl::StatusOr<uint64_t> size = inner_->Size();
+    const absl::StatusOr<uint64_t> size = HandingOnFile::Size();
     if (const auto meanwhile = std::exchange(meanwhile_, nullptr)) meanwhile();
     return size;
   }
-  absl::Status Reserve(uint64_t size) override { return inner_->Reserve(size); }
-  absl::Status Truncate(uint64_t size) override { return inner_->Truncate(size); }
-  absl::Status ReadAt(uint64_t offset, absl::Span<std::byte> to) override {
-    return inner_->ReadAt(offset, to);
-  }
-  using File::WriteAt;
-  absl::Status WriteAt(uint64_t offset,
-                       absl::Span<const absl::Span<const std::byte>> pieces) override {
-    return inner_->WriteAt(offset, pieces);
-  }
-  absl::StatusOr<MappedRegion> Map(uint64_t offset, uint64_t length, MapMode mode) override {
-    return inner_->Map(offset, length, mode);
-  }
-  absl::Status Sync() override { return inner_->Sync(); }
-  absl::Status Lock(uint64_t offset, uint64_t length, LockKind kind, absl::Duration wait) override {
-    return inner_->Lock(offset, length, kind, wait);
-  }
-  absl::Status Unlock(uint64_t offset, uint64_t length) override {
-    return inner_->Unlock(offset, length);
-  }
 
  private:
-  const std::unique_ptr<File> inner_;
   std::function<void()> meanwhile_;
 };
 

@@ -159,8 +159,8 @@ class SharedState {
     std::atomic<uint32_t> next_segment{1};
     std::atomic<uint32_t> slots;   // slot files that exist
     std::atomic<uint32_t> writer;  // process number while it writes, and after it died writing
-    std::atomic<uint64_t>
-        impatient;  // a bit for each process that waits long for the writer's lock
+    // A bit for each process that waits long for the writer's lock.
+    std::atomic<uint64_t> impatient;
   };
   struct Slot {
     uint32_t number = 0;

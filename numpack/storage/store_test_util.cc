@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "numpack/backends/handing_on.h"
 #include "numpack/backends/memory/memory_backend.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/transaction.h"
@@ -15,26 +16,6 @@ namespace {
 absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
 }
-
-class HandingOnBackend : public Backend {
- public:
-  explicit HandingOnBackend(std::shared_ptr<Backend> inner) : inner_(std::move(inner)) {}
-  BackendCapabilities capabilities() const override { return inner_->capabilities(); }
-  absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view name, OpenMode mode) override {
-    return inner_->Open(name, mode);
-  }
-  absl::StatusOr<std::vector<std::string>> List() override { return inner_->List(); }
-  absl::Status Remove(absl::string_view name) override { return inner_->Remove(name); }
-  absl::Status SyncDirectory() override { return inner_->SyncDirectory(); }
-  absl::Status CheckPresent() override { return inner_->CheckPresent(); }
-  absl::StatusOr<uint64_t> FreeSpace() override { return inner_->FreeSpace(); }
-  std::string BootId() override { return inner_->BootId(); }
-  std::string Identity() const override { return inner_->Identity(); }
-  std::string Describe() const override { return inner_->Describe(); }
-
- private:
-  const std::shared_ptr<Backend> inner_;
-};
 
 class BootIdBackend final : public HandingOnBackend {
  public:
