@@ -1,4 +1,4 @@
-"""Builds the extension module with Bazel. Everything else about the package is in pyproject.toml.
+"""Builds the extension modules with Bazel. Everything else about the package is in pyproject.toml.
 
 Environment:
   BAZEL                   the bazel to run; default: the one on the PATH
@@ -19,13 +19,14 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
-TARGET = "//python/numpack:_native.so"
+# Extension module -> Bazel's file of it, in python/numpack.
+MODULES = {"numpack._arithmetic": "_arithmetic.abi3.so", "numpack._native": "_native.so"}
 
 
 class BazelBuild(build_ext):
-    """Runs Bazel and copies the module to where setuptools wants it."""
+    """Runs Bazel once and copies the modules to where setuptools wants them."""
 
-    def build_extension(self, extension: Extension) -> None:
+    def build_extensions(self) -> None:
         bazel = os.environ.get("BAZEL", "bazel")
         if shutil.which(bazel) is None:
             raise SystemExit(f"numpack is built with Bazel, and there is no '{bazel}' on the PATH")
@@ -46,16 +47,20 @@ class BazelBuild(build_ext):
             line = [bazel, *startup, command, *options, *arguments]
             return subprocess.run(line, cwd=ROOT, env=environment, check=True, **keywords)
 
-        run("build", TARGET)
+        run("build", *(f"//python/numpack:{file}" for file in MODULES.values()))
         outputs = run("info", "bazel-bin", stdout=subprocess.PIPE, text=True).stdout.strip()
-        destination = Path(self.get_ext_fullpath(extension.name))
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        destination.unlink(missing_ok=True)
-        shutil.copyfile(Path(outputs) / "python/numpack/_native.so", destination)
-        destination.chmod(0o755)
+        for extension in self.extensions:
+            destination = Path(self.get_ext_fullpath(extension.name))
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            destination.unlink(missing_ok=True)
+            shutil.copyfile(Path(outputs) / "python/numpack" / MODULES[extension.name], destination)
+            destination.chmod(0o755)
 
 
 setup(
-    ext_modules=[Extension("numpack._native", sources=[])],
+    ext_modules=[
+        Extension(name, sources=[], py_limited_api=file.endswith(".abi3.so"))
+        for name, file in MODULES.items()
+    ],
     cmdclass={"build_ext": BazelBuild},
 )

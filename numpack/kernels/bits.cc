@@ -65,19 +65,19 @@ struct LeftShift : Quiet {
   }
 };
 
-// What is left of a number whose bits are all shifted out is its sign: 0 or -1.
 struct RightShift : Quiet {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V x, V count) const {
     using T = hn::TFromD<D>;
-    const hn::RebindToUnsigned<D> du;
-    const auto small = CountIsSmall(du, hn::BitCast(du, count));
     const V last = hn::Set(d, static_cast<T>(sizeof(T) * 8 - 1));
-    const V shifted = hn::Shr(x, hn::And(count, last));
     if constexpr (hwy::IsSigned<T>()) {
-      return hn::IfThenElse(hn::RebindMask(d, small), shifted, hn::BroadcastSignBit(x));
+      // What is left of a number whose bits are all shifted out is its sign: 0 or -1, as when but
+      // one bit is left.
+      const hn::RebindToUnsigned<D> du;
+      const auto bounded = hn::Min(hn::BitCast(du, count), hn::BitCast(du, last));
+      return hn::Shr(x, hn::BitCast(d, bounded));
     } else {
-      return hn::IfThenElseZero(small, shifted);
+      return hn::IfThenElseZero(CountIsSmall(d, count), hn::Shr(x, hn::And(count, last)));
     }
   }
 };

@@ -12,6 +12,7 @@
 #define HWY_TARGET_INCLUDE "numpack/kernels/division.cc"
 #include "hwy/foreach_target.h"  // must come before highway.h
 #include "hwy/highway.h"
+#include "numpack/kernels/arithmetic-inl.h"
 #include "numpack/kernels/loop-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -34,7 +35,7 @@ struct Remainder : Quiet {
 // Op's result, given the quotient that is rounded towards zero.
 template <class Op, class D, class V>
 HWY_INLINE V RoundedDown(const Op& /*op*/, D d, V x, V b, V quotient) {
-  const V remainder = hn::Sub(x, hn::Mul(quotient, b));
+  const V remainder = hn::Sub(x, Product(d, quotient, b));
   if constexpr (hwy::IsSigned<hn::TFromD<D>>()) {
     const auto not_zero = hn::Ne(remainder, hn::Zero(d));
     const auto signs_differ = hn::Lt(hn::Xor(remainder, b), hn::Zero(d));
@@ -103,7 +104,8 @@ struct OneDivisor {
     if constexpr (hwy::IsSigned<T>()) {
       if (divisor == -1) FindOverflow(op, d, x, hn::Set(d, divisor));
     }
-    return RoundedDown(op, d, x, hn::Set(d, divisor), Truncated(d, x));
+    const V quotient = FloorQuotient(d, x);
+    return Op::kIsQuotient ? quotient : hn::Sub(x, Product(d, quotient, hn::Set(d, divisor)));
   }
   template <class Op, class D, class V>
   HWY_INLINE V ApplyPartial(const Op& op, D d, V x, size_t i, size_t /*count*/) const {
@@ -135,14 +137,18 @@ struct OneDivisor {
     return static_cast<U>(quotient + 1);
   }
 
+  // Rounded down. For y < 0 and m > 0 that is -1 - (-1 - y) / m, and -1 - y is ~y.
   template <class D, class V>
-  HWY_INLINE V Truncated(D d, V x) const {
+  HWY_INLINE V FloorQuotient(D d, V x) const {
     const hn::RebindToUnsigned<D> du;
     if constexpr (hwy::IsSigned<T>()) {
-      // Of the magnitudes; then the quotient gets its sign.
-      const V sign = hn::BroadcastSignBit(hn::Xor(x, hn::Set(d, divisor)));
-      const auto magnitude = DividedBy(du, hn::BitCast(du, hn::Abs(x)));
-      return hn::Sub(hn::Xor(hn::BitCast(d, magnitude), sign), sign);
+      // By |divisor|, of x or -x. The smallest number is its own negative, and right without a
+      // sign.
+      const V y = divisor < 0 ? hn::Neg(x) : x;
+      const V is_negative =
+          divisor < 0 ? hn::VecFromMask(d, hn::Gt(x, hn::Zero(d))) : hn::BroadcastSignBit(x);
+      const auto quotient = DividedBy(du, hn::BitCast(du, hn::Xor(y, is_negative)));
+      return hn::Xor(hn::BitCast(d, quotient), is_negative);
     } else {
       return DividedBy(du, x);
     }
@@ -151,9 +157,24 @@ struct OneDivisor {
   template <class DU, class VU>
   HWY_INLINE VU DividedBy(DU du, VU x) const {
     if (shift == 0) return x;  // by 1
-    const VU high = hn::MulHigh(x, hn::Set(du, inverse));
+    const VU high = MulHighByInverse(du, x);
     const VU half = hn::ShiftRight<1>(hn::Sub(x, high));
     return hn::ShiftRightSame(hn::Add(half, high), shift - 1);
+  }
+
+  template <class DU, class VU>
+  HWY_INLINE VU MulHighByInverse(DU du, VU x) const {
+#if HWY_ARCH_X86
+    if constexpr (sizeof(T) == 1) {  // as Product()
+      const hn::RepartitionToWide<DU> wide;
+      const auto factor = hn::Set(wide, inverse);
+      const auto x2 = hn::BitCast(wide, x);
+      const auto even = hn::Mul(hn::And(x2, hn::Set(wide, 0xff)), factor);
+      const auto odd = hn::Mul(hn::ShiftRight<8>(x2), factor);
+      return hn::OddEven(hn::BitCast(du, odd), hn::BitCast(du, hn::ShiftRight<8>(even)));
+    }
+#endif
+    return hn::MulHigh(x, hn::Set(du, inverse));
   }
 };
 

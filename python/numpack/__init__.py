@@ -30,6 +30,7 @@ from numpack.errors import (
     StoreIOError,
     StoreLockedError,
 )
+from numpack.in_place import InPlace, accelerate_numpy, get_threads, set_threads
 from numpack.lazy_array import LazyArray
 from numpack.store import NumPack
 from numpack.version import __version__ as __version__
@@ -39,13 +40,17 @@ __all__ = [
     "BatchModeContext",
     "BatchModeError",
     "CorruptStoreError",
+    "InPlace",
     "IndexOutOfRangeError",
     "LazyArray",
     "NumPack",
     "StaleArrayError",
     "StoreIOError",
     "StoreLockedError",
+    "accelerate_numpy",
     "force_cleanup_windows_handles",
+    "get_threads",
+    "set_threads",
 ]
 
 

@@ -1,6 +1,6 @@
 """C++ half of the package numpack."""
 
-from typing import Any, Literal, final, overload
+from typing import Any, Literal, overload
 
 import numpy
 
@@ -8,26 +8,7 @@ import numpack
 import numpack.typing
 
 
-@final
-class InPlaceArray(numpy.ndarray[Any, numpy.dtype[Any]]):
-    """
-    A large array of a store. It is a numpy.ndarray in every respect; its in-place operators run
-    the kernels of numpack, on several threads, where they give the same result.
-    """
-
-def make_in_place_array(ndarray: numpack.typing.Array) -> None:
-    """
-    Gives an ndarray that nobody else has seen the class InPlaceArray, if it is large enough.
-    """
-
-def set_in_place_bytes(bytes: int) -> None:
-    """From how many bytes on arrays are of the class InPlaceArray."""
-
-def in_place_count() -> int:
-    """In-place operators that ran a kernel."""
-
-def simd_target() -> str:
-    """The instruction set that the kernels use."""
+kernel_table: object
 
 class LazyBase:
     """

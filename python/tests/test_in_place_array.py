@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import DTYPES, same
-from numpack import NumPack, _native
+from numpack import NumPack, _arithmetic
 
-InPlaceArray = _native.InPlaceArray
+InPlaceArray = _arithmetic.InPlaceArray
 LARGE = 256 << 10  # bytes
 
 OPERATORS = {
@@ -53,15 +53,15 @@ ERROR_STATES = [
 @pytest.fixture
 def any_size():
     """Arrays of any size are of the class, so that tests need not be large."""
-    _native.set_in_place_bytes(1)
+    _arithmetic.set_min_bytes(1)
     yield
-    _native.set_in_place_bytes(LARGE)
+    _arithmetic.set_min_bytes(LARGE)
 
 
 def of_the_class(array):
     """A copy of the class."""
     ours = array.copy(order="K")
-    _native.make_in_place_array(ours)
+    _arithmetic.make_in_place_array(ours)
     assert type(ours) is InPlaceArray
     return ours
 
@@ -257,9 +257,9 @@ class TestPath:
     """Which operators ran a kernel."""
 
     def ran(self, work):
-        before = _native.in_place_count()
+        before = _arithmetic.in_place_count()
         work()
-        return _native.in_place_count() - before
+        return _arithmetic.in_place_count() - before
 
     @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
     def test_large_arrays_run_kernels(self, dtype):
@@ -277,6 +277,38 @@ class TestPath:
 
         assert self.ran(work) == 5
 
+    @pytest.mark.parametrize(
+        ("symbol", "dtypes"),
+        [
+            ("+=", DTYPES),
+            ("-=", [dtype for dtype in DTYPES if dtype != "bool"]),
+            ("*=", ["bool", "int8", "uint16", "int32", "uint64", "float32", "float64"]),
+            ("/=", ["float32", "float64"]),
+            ("//=", ["int8", "uint16", "int32", "uint64", "float32", "float64"]),
+            ("%=", ["int8", "uint16", "int32", "uint64", "float32", "float64"]),
+            ("**=", ["int8", "uint16", "int32", "uint64", "float32", "float64"]),
+            ("&=", ["bool", "int8", "uint16", "int32", "uint64"]),
+            ("|=", ["bool", "int8", "uint16", "int32", "uint64"]),
+            ("^=", ["bool", "int8", "uint16", "int32", "uint64"]),
+            ("<<=", ["int8", "uint16", "int32", "uint64"]),
+            (">>=", ["int8", "uint16", "int32", "uint64"]),
+        ],
+    )
+    def test_all_operators_do(self, symbol, dtypes):
+        for dtype in dtypes:
+            array = of_the_class(np.ones(LARGE, dtype))
+            number = True if dtype == "bool" else 2
+            expected = 0 if dtype == "float16" else 1  # float16 is NumPy's
+            assert self.ran(lambda: OPERATORS[symbol](array, number)) == expected, dtype  # noqa: B023
+
+    def test_what_numpy_fuses_or_has_from_the_c_library_is_left_to_it(self):
+        complex_numbers = of_the_class(np.ones(LARGE, np.complex64))
+        floats = of_the_class(np.ones(LARGE, np.float32))
+        assert self.ran(lambda: operator.imul(complex_numbers, 2)) == 0
+        assert self.ran(lambda: operator.itruediv(complex_numbers, complex_numbers)) == 0
+        assert self.ran(lambda: operator.ipow(floats, 3)) == 0
+        assert self.ran(lambda: operator.ipow(floats, 2.0)) == 0
+
     def test_small_arrays_do_not(self):
         array = of_the_class(np.ones(LARGE // 8))
         assert self.ran(lambda: operator.iadd(array[:-1], 1)) == 0
@@ -289,7 +321,7 @@ class TestPath:
                 assert self.ran(lambda number=number: operator.imul(array, number)) == 0
 
     def test_the_instruction_set_has_a_name(self):
-        assert _native.simd_target() in {
+        assert _arithmetic.simd_target() in {
             *("AVX3_SPR", "AVX3_ZEN4", "AVX3_DL", "AVX3", "AVX2", "SSE4", "SSSE3", "SSE2"),
             *(
                 "NEON",

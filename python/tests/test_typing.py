@@ -16,6 +16,7 @@ from numpack import batch, errors, io, store, writable_array
 
 HERE = Path(__file__).parent
 PUBLIC_CLASSES = [
+    numpack.InPlace,
     numpack.LazyArray,
     numpack.NumPack,
     batch.BatchModeContext,

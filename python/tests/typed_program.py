@@ -204,6 +204,25 @@ def failing(npk: NumPack) -> None:
     others += [numpack.IndexOutOfRangeError, numpack.StaleArrayError]
 
 
+def in_place() -> None:
+    floats = np.full((4, 2), 0.5, np.float32)
+    chain = numpack.InPlace(floats, threads=2)
+    assert_type(chain.add(1).subtract(0.5).reverse_subtract(np.float32(2)), numpack.InPlace)
+    chain.multiply(floats[0].copy()).divide(2).multiply_add(2, 1).fused_multiply_add(1, 0)
+    chain.power(2).negative().absolute().square().sqrt().reciprocal()
+    chain.floor_divide(1).remainder(3).minimum(2).maximum(1).clip(0, 9)
+    chain.replace_less(0, 1).replace_less_equal(0, 1).replace_greater(9, 1)
+    chain.replace_greater_equal(9, 1).replace_equal(3, 1).replace_not_equal(1, 1)
+    chain.exp().log().tanh().sigmoid().fill(1).logical_not().logical_or(1).logical_xor(0)
+    assert_type(chain.logical_and(1).run(), Array)
+    integers = numpack.InPlace(np.arange(4)).bitwise_and(7).bitwise_or(1).bitwise_xor(2).invert()
+    assert_type(integers.left_shift(1).right_shift(1).cast(np.float64).run(), Array)
+    assert_type(numpack.get_threads(), int)
+    numpack.set_threads(numpack.get_threads())
+    numpack.accelerate_numpy()
+    numpack.accelerate_numpy(False)
+
+
 def wrong(npk: NumPack, lazy: LazyArray) -> None:
     """Never called. Each line is an error to mypy: with nothing to ignore, the comment is one."""
     npk.load(1)  # type: ignore[call-overload]
@@ -219,6 +238,8 @@ def wrong(npk: NumPack, lazy: LazyArray) -> None:
     npk.recommend_mode(1.5)  # type: ignore[arg-type]
     npk.is_opened = True  # type: ignore[misc]
     npk.missing()  # type: ignore[attr-defined]
+    numpack.InPlace([1.0])  # type: ignore[arg-type]
+    numpack.InPlace(np.ones(3)).clip(0)  # type: ignore[call-arg]
     lazy[0] = 1  # type: ignore[index]
     lazy.shape = (3,)  # type: ignore[misc]
     lazy.reshape("3")  # type: ignore[arg-type]
@@ -242,6 +263,7 @@ def main(folder: Path) -> None:
         batches(npk)
         maintenance(npk)
         failing(npk)
+        in_place()
         npk.reset()
     npk = Store(str(folder / "a.npk"), strict_context_mode=False, force_gc_on_close=False)
     npk.open()

@@ -61,13 +61,14 @@ ALLOWED = {
     # The interfaces too: a user's own backend goes into the options of Open().
     "numpack": {ABSEIL, "base", "interfaces", "core", "batch", "kernels", *NATIVE},
     # The system's error number inside a status, which becomes OSError's errno; the kernels for
-    # dtypes at run time, which operators of ndarrays run.
+    # dtypes at run time, which operators of ndarrays run, and their threads.
     "python": {
         ABSEIL,
         "numpack",
         "exported",
         "@system_python",
         "//numpack/base:errno_payload",
+        "//numpack/base:worker_threads",
         "//numpack/core:dtype",
         "//numpack/kernels:elementwise",
         "//numpack/kernels:operation",

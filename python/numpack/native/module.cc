@@ -4,7 +4,7 @@
 
 #define NUMPACK_DEFINES_NUMPY_API
 #include "python/numpack/native/gil.h"
-#include "python/numpack/native/in_place_array.h"
+#include "python/numpack/native/kernels.h"
 #include "python/numpack/native/lazy.h"
 #include "python/numpack/native/numpy_api.h"
 #include "python/numpack/native/store.h"
@@ -17,7 +17,7 @@ NB_MODULE(_native, module) {
   module.doc() = "C++ half of the package numpack.";
   nanobind::module_::import_("atexit").attr("register")(
       nanobind::cpp_function(&numpack::python::PrepareForExit));
-  numpack::python::BindInPlaceArray(module);
+  numpack::python::BindKernels(module);
   numpack::python::BindLazy(module);
   numpack::python::BindWritable(module);
   numpack::python::BindStore(module);

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "python/numpack/native/aligned_memory.h"
 #include "python/numpack/native/gil.h"
-#include "python/numpack/native/in_place_array.h"
+#include "python/numpack/native/kernels.h"
 #include "python/numpack/native/numpy_api.h"
 #include "python/numpack/native/status.h"
 

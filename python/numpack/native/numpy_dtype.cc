@@ -1,50 +1,11 @@
 #include "python/numpack/native/numpy_dtype.h"
 
-#include <cstdint>
-
+#include "python/numpack/native/ndarray_dtype.h"
 #include "python/numpack/native/numpy_api.h"
 
 namespace numpack::python {
-namespace {
 
 namespace nb = nanobind;
-
-// The dtype of NumPy's kind letter `kind` with elements of `size` bytes.
-std::optional<DType> DTypeOfKind(char kind, int64_t size) {
-  const auto pick = [size](DType of1, DType of2, DType of4, DType of8) -> std::optional<DType> {
-    switch (size) {
-      case 1:
-        return of1;
-      case 2:
-        return of2;
-      case 4:
-        return of4;
-      case 8:
-        return of8;
-      default:
-        return std::nullopt;
-    }
-  };
-  switch (kind) {
-    case 'b':
-      return DType::kBool;
-    case 'u':
-      return pick(DType::kUint8, DType::kUint16, DType::kUint32, DType::kUint64);
-    case 'i':
-      return pick(DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64);
-    case 'f':
-      if (size == 1) return std::nullopt;
-      return pick(DType::kFloat16, DType::kFloat16, DType::kFloat32, DType::kFloat64);
-    case 'c':
-      if (size == 8) return DType::kComplex64;
-      if (size == 16) return DType::kComplex128;
-      return std::nullopt;
-    default:
-      return std::nullopt;
-  }
-}
-
-}  // namespace
 
 int NumpyType(DType dtype) {
   switch (dtype) {
@@ -81,8 +42,7 @@ int NumpyType(DType dtype) {
 }
 
 std::optional<DType> DTypeOfNdarray(nb::handle ndarray) {
-  auto* array = reinterpret_cast<PyArrayObject*>(ndarray.ptr());
-  return DTypeOfKind(PyArray_DESCR(array)->kind, PyArray_ITEMSIZE(array));
+  return DTypeOfArray(reinterpret_cast<PyArrayObject*>(ndarray.ptr()));
 }
 
 nb::object NumpyDType(DType dtype) {
