@@ -25,7 +25,7 @@ count_tests() {
   while read -r what number; do
     say "$number test cases $what"
     if [ "$what" != skipped ]; then record "$what" "$number" "$3"; fi
-  done < <(/usr/bin/python3 tools/count_tests.py "$1" "$2")
+  done < <(/usr/bin/python3 "$root/tools/count_tests.py" "$1" "$2")
 }
 
 # bazel_test ARGS...: `bazel test` that records how many test cases passed and failed.

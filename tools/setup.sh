@@ -2,7 +2,7 @@
 # Installs what is missing, and nothing else. Quick when all is there.
 #
 # usage: tools/setup.sh [PART...]
-#   build    Bazel, a compiler, Python's headers, the archives that WORKSPACE names, .venv   (the default)
+#   build    Bazel, a compiler, Python's headers, the archives that bazel/dependencies.bzl names, .venv   (the default)
 #   test     .venv-numpy1 and .venv-numpy2, in which the wheel is tested
 #   demo     the demo's data, into .venv
 #   lint     clang-format, clang-tidy, shellcheck, buildifier
@@ -62,7 +62,7 @@ venv() {
   echo "$stamp" >"$folder/.stamp"
 }
 
-# distdir: the archives of WORKSPACE, for a machine that reaches Debian but not their hosts.
+# distdir: the archives of bazel/dependencies.bzl, for a machine that reaches Debian but not their hosts.
 distdir() {
   if ! command -v apt-get >/dev/null; then return; fi
   if tools/distdir.py --check .distdir; then return; fi
