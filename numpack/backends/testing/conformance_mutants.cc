@@ -10,7 +10,6 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "numpack/backends/backend.h"
 #include "numpack/backends/file.h"
+#include "numpack/backends/handing_on.h"
 #include "numpack/backends/mapped_region.h"
 #include "numpack/backends/memory/memory_backend.h"
 #include "numpack/backends/testing/conformance_suite.h"
@@ -33,19 +33,16 @@ std::string mutant;
 
 bool Is(absl::string_view name) { return mutant == name; }
 
-class MutantFile final : public File {
+class MutantFile final : public HandingOnFile {
  public:
-  explicit MutantFile(std::unique_ptr<File> file) : file_(std::move(file)) {}
-
-  const std::string& description() const override { return file_->description(); }
-  absl::StatusOr<uint64_t> Size() override { return file_->Size(); }
+  using HandingOnFile::HandingOnFile;
 
   absl::Status Reserve(uint64_t size) override {
-    return Is("reserve_shrinks") ? file_->Truncate(size) : file_->Reserve(size);
+    return Is("reserve_shrinks") ? HandingOnFile::Truncate(size) : HandingOnFile::Reserve(size);
   }
 
   absl::Status Truncate(uint64_t size) override {
-    absl::Status status = file_->Truncate(size);
+    absl::Status status = HandingOnFile::Truncate(size);
     // Pretends: the mapped bytes are still there.
     if (Is("truncate_ignores_mappings") && absl::IsFailedPrecondition(status))
       return absl::OkStatus();
@@ -53,11 +50,11 @@ class MutantFile final : public File {
   }
 
   absl::Status ReadAt(uint64_t offset, absl::Span<std::byte> to) override {
-    absl::Status status = file_->ReadAt(offset, to);
+    absl::Status status = HandingOnFile::ReadAt(offset, to);
     if (!Is("read_is_short") || !absl::IsOutOfRange(status)) return status;
     NUMPACK_ASSIGN_OR_RETURN(const uint64_t size, Size());
     if (offset >= size) return absl::OkStatus();
-    return file_->ReadAt(offset, to.first(static_cast<size_t>(size - offset)));
+    return HandingOnFile::ReadAt(offset, to.first(static_cast<size_t>(size - offset)));
   }
 
   using File::WriteAt;
@@ -65,72 +62,52 @@ class MutantFile final : public File {
                        absl::Span<const absl::Span<const std::byte>> pieces) override {
     constexpr size_t kAtOnce = 1024;  // as IOV_MAX has it
     if (Is("write_drops_pieces")) pieces = pieces.first(std::min(pieces.size(), kAtOnce));
-    return file_->WriteAt(offset, pieces);
+    return HandingOnFile::WriteAt(offset, pieces);
   }
 
   absl::StatusOr<MappedRegion> Map(uint64_t offset, uint64_t length, MapMode mode) override {
     constexpr uint64_t kGranularity = 65536;
     if (Is("map_rounds_the_offset")) offset -= offset % kGranularity;
-    return file_->Map(offset, length, mode);
+    return HandingOnFile::Map(offset, length, mode);
   }
-
-  absl::Status Sync() override { return file_->Sync(); }
 
   absl::Status Lock(uint64_t offset, uint64_t length, LockKind kind,
                     absl::Duration max_wait) override {
     if (Is("locks_shared_only")) kind = LockKind::kShared;
     if (Is("lock_never_waits")) max_wait = absl::ZeroDuration();
-    return file_->Lock(offset, length, kind, max_wait);
+    return HandingOnFile::Lock(offset, length, kind, max_wait);
   }
 
   absl::Status Unlock(uint64_t offset, uint64_t length) override {
-    return Is("unlock_does_nothing") ? absl::OkStatus() : file_->Unlock(offset, length);
+    return Is("unlock_does_nothing") ? absl::OkStatus() : HandingOnFile::Unlock(offset, length);
   }
-
- private:
-  const std::unique_ptr<File> file_;
 };
 
-class MutantBackend final : public Backend {
+class MutantBackend final : public HandingOnBackend {
  public:
-  BackendCapabilities capabilities() const override { return backend_->capabilities(); }
+  MutantBackend() : HandingOnBackend(NewMemoryBackend()) {}
 
   absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view name, OpenMode mode) override {
     if (Is("create_new_takes_what_is_there") && mode == OpenMode::kCreateNew)
       mode = OpenMode::kCreate;
     if (Is("read_only_can_write") && mode == OpenMode::kReadOnly) mode = OpenMode::kReadWrite;
-    NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file, backend_->Open(name, mode));
+    NUMPACK_ASSIGN_OR_RETURN(std::unique_ptr<File> file, HandingOnBackend::Open(name, mode));
     return std::make_unique<MutantFile>(std::move(file));
   }
 
-  absl::StatusOr<std::vector<std::string>> List() override { return backend_->List(); }
-
   absl::Status Remove(absl::string_view name) override {
-    const absl::Status status = backend_->Remove(name);
+    const absl::Status status = HandingOnBackend::Remove(name);
     return Is("remove_hides_errors") ? absl::OkStatus() : status;
   }
 
-  absl::StatusOr<std::unique_ptr<File>> OpenForeign(absl::string_view name,
-                                                    OpenMode mode) override {
-    return backend_->OpenForeign(name, mode);
-  }
-
   absl::Status Rename(absl::string_view from, absl::string_view to) override {
-    if (Is("rename_replaces")) backend_->Remove(to).IgnoreError();
-    return backend_->Rename(from, to);
+    if (Is("rename_replaces")) HandingOnBackend::Remove(to).IgnoreError();
+    return HandingOnBackend::Rename(from, to);
   }
 
-  absl::Status SyncDirectory() override { return backend_->SyncDirectory(); }
-  absl::Status CheckPresent() override { return backend_->CheckPresent(); }
-  absl::StatusOr<uint64_t> FreeSpace() override { return backend_->FreeSpace(); }
-  std::string BootId() override { return backend_->BootId(); }
   std::string Identity() const override {
-    return Is("one_identity_for_all") ? "here" : backend_->Identity();
+    return Is("one_identity_for_all") ? "here" : HandingOnBackend::Identity();
   }
-  std::string Describe() const override { return backend_->Describe(); }
-
- private:
-  const std::shared_ptr<Backend> backend_ = NewMemoryBackend();
 };
 
 BackendFactory MutantFactory() {

@@ -10,6 +10,7 @@
 #include "numpack/backends/testing/conformance_suite.h"
 #include "numpack/backends/win32_mmap/temp_directory.h"
 #include "numpack/backends/win32_mmap/win32_mmap_backend.h"
+#include "numpack/backends/without_mappings.h"
 
 namespace numpack {
 namespace {
@@ -41,6 +42,18 @@ BackendFactory Win32Factory() {
   factory.truncates_behind_mappings = false;
   return factory;
 }
+
+// The same files, used without mappings.
+BackendFactory UnmappedFactory() {
+  BackendFactory factory = Win32Factory();
+  factory.name = "Win32Unmapped";
+  factory.make_new = [make = factory.make_new] { return WithoutMappings(make()); };
+  factory.reopen = [](Backend& backend) { return WithoutMappings(OpenAt(backend.Describe())); };
+  factory.capabilities.mappings = factory.capabilities.shared_mappings = false;
+  return factory;
+}
+
+INSTANTIATE_TEST_SUITE_P(Win32Unmapped, BackendConformanceTest, testing::Values(UnmappedFactory()));
 
 INSTANTIATE_TEST_SUITE_P(Win32Mmap, BackendConformanceTest, testing::Values(Win32Factory()));
 
