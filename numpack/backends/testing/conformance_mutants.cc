@@ -10,9 +10,11 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -67,8 +69,15 @@ class MutantFile final : public HandingOnFile {
 
   absl::StatusOr<MappedRegion> Map(uint64_t offset, uint64_t length, MapMode mode) override {
     constexpr uint64_t kGranularity = 65536;
+    if (Is("empty_map_is_refused") && length == 0)
+      return absl::InvalidArgumentError("there is nothing to map");
+    if (Is("map_is_a_copy") && mode == MapMode::kReadOnly) return MapCopy(offset, length);
     if (Is("map_rounds_the_offset")) offset -= offset % kGranularity;
     return HandingOnFile::Map(offset, length, mode);
+  }
+
+  absl::Status Sync() override {
+    return Is("sync_fails_on_read_only") ? Reserve(0) : HandingOnFile::Sync();
   }
 
   absl::Status Lock(uint64_t offset, uint64_t length, LockKind kind,
@@ -81,7 +90,19 @@ class MutantFile final : public HandingOnFile {
   absl::Status Unlock(uint64_t offset, uint64_t length) override {
     return Is("unlock_does_nothing") ? absl::OkStatus() : HandingOnFile::Unlock(offset, length);
   }
+
+ private:
+  absl::StatusOr<MappedRegion> MapCopy(uint64_t offset, uint64_t length);
 };
+
+// What a backend without mappings might be tempted to do: bytes as they were when they were mapped.
+absl::StatusOr<MappedRegion> MutantFile::MapCopy(uint64_t offset, uint64_t length) {
+  std::vector<std::byte> bytes(length);
+  NUMPACK_RETURN_IF_ERROR(HandingOnFile::ReadAt(offset, absl::MakeSpan(bytes)));
+  NUMPACK_ASSIGN_OR_RETURN(const auto copy, NewMemoryBackend()->Open("copy", OpenMode::kCreateNew));
+  NUMPACK_RETURN_IF_ERROR(copy->WriteAt(0, bytes));
+  return copy->Map(0, length, MapMode::kReadOnly);
+}
 
 class MutantBackend final : public HandingOnBackend {
  public:
@@ -100,14 +121,39 @@ class MutantBackend final : public HandingOnBackend {
     return Is("remove_hides_errors") ? absl::OkStatus() : status;
   }
 
+  absl::StatusOr<std::unique_ptr<File>> OpenForeign(absl::string_view name,
+                                                    OpenMode mode) override {
+    if (Is("foreign_names_are_ascii") &&
+        !std::all_of(name.begin(), name.end(), absl::ascii_isascii))
+      return absl::InvalidArgumentError("cannot be a file name");
+    return HandingOnBackend::OpenForeign(name, mode);
+  }
+
   absl::Status Rename(absl::string_view from, absl::string_view to) override {
     if (Is("rename_replaces")) HandingOnBackend::Remove(to).IgnoreError();
     return HandingOnBackend::Rename(from, to);
   }
 
+  absl::StatusOr<std::vector<std::string>> List() override {
+    absl::StatusOr<std::vector<std::string>> names = HandingOnBackend::List();
+    if (Is("list_forgets_one") && names.ok() && !names->empty()) names->pop_back();
+    return names;
+  }
+
+  absl::StatusOr<uint64_t> FreeSpace() override {
+    return Is("never_has_space") ? 0 : HandingOnBackend::FreeSpace();
+  }
+
+  std::string BootId() override {
+    return Is("boots_at_every_look") ? std::to_string(++boots_) : HandingOnBackend::BootId();
+  }
+
   std::string Identity() const override {
     return Is("one_identity_for_all") ? "here" : HandingOnBackend::Identity();
   }
+
+ private:
+  int boots_ = 0;
 };
 
 BackendFactory MutantFactory() {

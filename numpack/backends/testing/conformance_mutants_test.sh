@@ -21,4 +21,4 @@ for mutant in $mutants; do
   fi
 done
 echo "$(wc -w <<<"$mutants") mutants"
-[ "$survivors" = 0 ] && [ "$(wc -w <<<"$mutants")" -ge 10 ]
+[ "$survivors" = 0 ] && [ "$(wc -w <<<"$mutants")" -ge 20 ]

@@ -25,7 +25,14 @@ void BackendConformanceTest::SetUp() {
 
 // Never null, so that tests can go on: after a failure it is some other, fresh file.
 std::unique_ptr<File> BackendConformanceTest::OpenFile(absl::string_view name, OpenMode mode) {
-  absl::StatusOr<std::unique_ptr<File>> file = backend_->Open(name, mode);
+  return FileOr(backend_->Open(name, mode));
+}
+
+std::unique_ptr<File> BackendConformanceTest::OpenForeign(absl::string_view name, OpenMode mode) {
+  return FileOr(backend_->OpenForeign(name, mode));
+}
+
+std::unique_ptr<File> BackendConformanceTest::FileOr(absl::StatusOr<std::unique_ptr<File>> file) {
   EXPECT_TRUE(file.ok()) << file.status();
   return file.ok() ? *std::move(file) : *backend_->Open("instead", OpenMode::kCreate);
 }

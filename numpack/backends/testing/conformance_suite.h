@@ -67,9 +67,10 @@ class BackendConformanceTest : public testing::TestWithParam<BackendFactory> {
   Backend& backend() { return *backend_; }
   void DropBackend() { backend_.reset(); }
 
-  // A file that may be there already; a new file with these contents.
+  // A file that may be there already; a new file with these contents; a file that others named.
   std::unique_ptr<File> OpenFile(absl::string_view name, OpenMode mode = OpenMode::kCreate);
   std::unique_ptr<File> Create(absl::string_view name, absl::string_view contents);
+  std::unique_ptr<File> OpenForeign(absl::string_view name, OpenMode mode);
 
   static void Write(File& file, uint64_t offset, absl::string_view bytes);
   static std::string Read(File& file, uint64_t offset, size_t length);
@@ -84,6 +85,8 @@ class BackendConformanceTest : public testing::TestWithParam<BackendFactory> {
   static std::string Pattern(size_t length);
 
  private:
+  std::unique_ptr<File> FileOr(absl::StatusOr<std::unique_ptr<File>> file);
+
   std::shared_ptr<Backend> backend_;
 };
 
