@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Compiles and links library, command, tests and examples in C++ as macOS programs, for x86-64 and arm64, with the
+# headers and the libSystem of the PyPI package "ziglang". Nothing is run.
+#
+# usage: tools/checks/macos.sh [x86_64|arm64] [TARGET...]     default: both, everything in C++
+#
+# CoreFoundation, which Abseil asks for the local time zone, is not in that package: toolchains/macos/sdk stands in.
+set -euo pipefail
+# shellcheck source=tools/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+if [ "$(uname -sm)" != "Linux x86_64" ]; then skip "set up for x86-64 machines with Linux, this is $(uname -sm)"; fi
+tools/setup.sh build macos
+
+kinds=(x86_64 arm64)
+case ${1:-} in
+  x86_64 | arm64) kinds=("$1") && shift ;;
+esac
+targets=("$@")
+if [ $# = 0 ]; then targets=(//numpack/... //cli/... //tests/... //examples/...); fi
+
+# mach_o FILE: the kind of machine that a Mach-O program is for.
+mach_o() {
+  case $(od -An -tx1 -N16 "$1" | tr -d ' ') in
+    cffaedfe07000001????????02000000) echo x86_64 ;;
+    cffaedfe0c000001????????02000000) echo arm64 ;;
+    *) echo "something else" ;;
+  esac
+}
+
+read -ra startup <<<"${NUMPACK_BAZEL_STARTUP:-}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+for kind in "${kinds[@]}"; do
+  options=("--config=macos_$kind" "--sandbox_writable_path=$HOME/.cache/numpack-zig")
+  mapfile -t programs < <(bazel "${startup[@]}" query --noshow_progress \
+    "kind('cc_(test|binary|library)', set(${targets[*]}))" 2>/dev/null)
+  bazel "${startup[@]}" build --symlink_prefix=/ --noshow_progress --nosandbox_debug --keep_going \
+    --show_result=1000 "${options[@]}" "${programs[@]}" 2>&1 | tee "$log"
+  bin=$(bazel "${startup[@]}" info "${options[@]}" bazel-bin 2>/dev/null)
+  linked=0
+  while read -r program; do
+    if [ "$(mach_o "$program")" != "$kind" ]; then say "FAILED: $program is not for macOS $kind" && exit 1; fi
+    linked=$((linked + 1))
+  done < <(sed -n "s|^  \(/.*/bin/.*\)|\1|p" "$log" | grep -v '\.\(a\|lo\|o\)$')
+  if [ "$linked" = 0 ]; then say "FAILED: nothing was linked in $bin" && exit 1; fi
+  say "macOS $kind: $linked programs compiled and linked, $(grep -c 'was skipped' "$log" || true) targets not for macOS"
+  record passed "$linked" "macOS $kind"
+done
