@@ -8,8 +8,11 @@
 #   lint     clang-format, clang-tidy, shellcheck, buildifier
 #   clang    clang
 #   fuzz     clang and libFuzzer
+#   mingw    MinGW
 #   wine     MinGW and Wine
 #   arm64    a cross compiler and QEMU
+#   macos    Clang, headers and a linker for macOS, into ~/.cache/numpack-zig
+#   cmake    CMake, Ninja and pkg-config
 #   filesystems  what makes ext4, xfs and btrfs
 #   bazel7   what makes a folder with Bazel 7
 set -euo pipefail
@@ -98,8 +101,15 @@ setup_lint() {
 }
 setup_clang() { apt_need clang-14; }
 setup_fuzz() { apt_need clang-14 libclang-rt-14-dev; }
+setup_mingw() { apt_need g++-mingw-w64-x86-64-posix; }
 setup_wine() { apt_need g++-mingw-w64-x86-64-posix wine64; }
 setup_arm64() { apt_need g++-aarch64-linux-gnu qemu-user; }
+setup_cmake() { apt_need cmake ninja-build pkg-config; }
+setup_macos() {
+  apt_need python3-venv
+  mkdir -p "$HOME/.cache/numpack-zig/cache"
+  venv "$HOME/.cache/numpack-zig/venv" macos.txt
+}
 setup_filesystems() { apt_need btrfs-progs e2fsprogs xfsprogs; }
 setup_bazel7() { apt_need bubblewrap debootstrap; }
 

@@ -33,7 +33,7 @@ bazel7_test() {
     --disk_cache=/root/disk --jobs=2 --symlink_prefix=/ --noshow_progress --keep_going --nosandbox_debug \
     --force_pic --incompatible_strict_action_env //... 2>&1 |
     grep -v -e '^WARNING: ' -e '^OpenJDK ' | tee "$log" || status=1
-  count_tests "$log" "" "bazel 7 in /$1"
+  count_tests "$log" "" "bazel 7 in $1"
   rm -f "$log"
   return "$status"
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Builds and tests this tree with Bazel 7 and MODULE.bazel, without a network. consumer.sh does so with a module that
-# depends on this one.
+# Builds and tests with Bazel 7 and MODULE.bazel, without a network: this tree, and a module that depends on it
+# (examples/bazel_consumer).
+#
+# usage: tools/checks/bazel7.sh [FOLDER...]     default: . examples/bazel_consumer
 set -euo pipefail
 # shellcheck source=tools/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -8,4 +10,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 source tools/bzlmod/in_root.sh
 
 bazel7_need
-bazel7_test ""
+status=0
+for folder in "${@:-. examples/bazel_consumer}"; do
+  for name in $folder; do bazel7_test "$name" || status=1; done
+done
+exit $status
