@@ -122,7 +122,7 @@ TEST(InPlaceTest, RowsAndColumns) {
 // Each method once, that it is the operation of its name.
 TEST(InPlaceTest, Methods) {
   std::vector<double> x = {-7};
-  const auto run = [&x](auto chain) { ASSERT_TRUE(chain.Run().ok()) << chain.Run(); };
+  const auto run = [](auto chain) { ASSERT_TRUE(chain.Run().ok()) << chain.Run(); };
   const auto view = MakeView(x);
   const auto expect = [&](double before, double after, auto chain) {
     x[0] = before;

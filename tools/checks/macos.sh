@@ -33,7 +33,7 @@ trap 'rm -f "$log"' EXIT
 for kind in "${kinds[@]}"; do
   options=("--config=macos_$kind" "--sandbox_writable_path=$HOME/.cache/numpack-zig")
   mapfile -t programs < <(bazel "${startup[@]}" query --noshow_progress \
-    "kind('cc_(test|binary|library)', set(${targets[*]}))" 2>/dev/null)
+    "kind('cc_(test|binary|library)', set(${targets[*]})) except attr(tags, manual, set(${targets[*]}))" 2>/dev/null)
   bazel "${startup[@]}" build --symlink_prefix=/ --noshow_progress --nosandbox_debug --keep_going \
     --show_result=1000 "${options[@]}" "${programs[@]}" 2>&1 | tee "$log"
   bin=$(bazel "${startup[@]}" info "${options[@]}" bazel-bin 2>/dev/null)
