@@ -118,7 +118,7 @@ template <class L>
 struct LogicalXor : Loud {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V x, V b) const {
-    return L::Number(d, hn::Xor(L::IsTrue(d, x), L::IsTrue(d, b)));
+    return L::Number(d, MaskXor(L::IsTrue(d, x), L::IsTrue(d, b)));
   }
 };
 

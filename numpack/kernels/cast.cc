@@ -78,7 +78,7 @@ struct ToInteger : Quiet {
     const F least = static_cast<F>(hwy::LimitsMin<T>());
     const auto too_small =
         least - 1 == least ? hn::Lt(x, hn::Set(d, least)) : hn::Le(x, hn::Set(d, least - 1));
-    const auto outside = hn::Or(hn::Or(too_large, too_small), hn::IsNaN(x));
+    const auto outside = MaskOr(MaskOr(too_large, too_small), hn::IsNaN(x));
     if (!hn::AllFalse(d, outside)) raised |= FE_INVALID;
     auto result = hn::ConvertTo(di, hn::IfThenZeroElse(outside, x));
     result = hn::IfThenElse(hn::RebindMask(di, too_large), Limit(di, hwy::LimitsMax<T>()), result);

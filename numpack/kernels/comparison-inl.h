@@ -62,7 +62,7 @@ struct Extremum : Base {
   template <class D, class V>
   HWY_INLINE V operator()(D /*d*/, V x, V b) const {
     if constexpr (hwy::IsFloat<hn::TFromD<D>>()) {
-      return hn::IfThenElse(hn::Or(Compare()(x, b), hn::IsNaN(x)), x, b);
+      return hn::IfThenElse(MaskOr(Compare()(x, b), hn::IsNaN(x)), x, b);
     } else {
       return hn::IfThenElse(Compare()(x, b), x, b);
     }
@@ -74,8 +74,8 @@ struct Clip : Base {
   template <class D, class V>
   HWY_INLINE V operator()(D /*d*/, V x, V low, V high) const {
     if constexpr (hwy::IsFloat<hn::TFromD<D>>()) {
-      x = hn::IfThenElse(hn::Or(hn::Lt(x, low), hn::IsNaN(low)), low, x);
-      return hn::IfThenElse(hn::Or(hn::Gt(x, high), hn::IsNaN(high)), high, x);
+      x = hn::IfThenElse(MaskOr(hn::Lt(x, low), hn::IsNaN(low)), low, x);
+      return hn::IfThenElse(MaskOr(hn::Gt(x, high), hn::IsNaN(high)), high, x);
     } else {
       return hn::Min(hn::Max(x, low), high);
     }

@@ -126,7 +126,7 @@ struct Rounding : Base {
     const auto after = hn::BitCast(di, hn::Abs(rounded));
     const auto overflow = hn::And(hn::Eq(after, infinity), hn::Lt(before, infinity));
     const auto underflow = hn::And(hn::Lt(before, hn::Set(di, 0x38800000)), hn::Ne(before, after));
-    if (!hn::AllFalse(di, hn::Or(overflow, underflow))) {
+    if (!hn::AllFalse(di, MaskOr(overflow, underflow))) {
       if (!hn::AllFalse(di, overflow)) this->raised |= FE_OVERFLOW;
       if (!hn::AllFalse(di, underflow)) this->raised |= FE_UNDERFLOW;
     }

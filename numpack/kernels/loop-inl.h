@@ -27,6 +27,25 @@ namespace numpack {  // NOLINT(modernize-concat-nested-namespaces): HWY_NAMESPAC
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// Masks: true where one of two is, or exactly one. Highway's Or and Xor of masks are a choice
+// between masks on SVE, which GCC 12 takes for one between 16 bits, however many there are.
+template <class M>
+HWY_INLINE M MaskOr(M a, M b) {
+#if HWY_TARGET_IS_SVE
+  return svorr_b_z(svptrue_b8(), a, b);
+#else
+  return hn::Or(a, b);
+#endif
+}
+template <class M>
+HWY_INLINE M MaskXor(M a, M b) {
+#if HWY_TARGET_IS_SVE
+  return sveor_b_z(svptrue_b8(), a, b);
+#else
+  return hn::Xor(a, b);
+#endif
+}
+
 // Operations whose instructions raise just the floating-point exceptions that they should.
 struct Loud {
   static constexpr bool kQuiet = false;

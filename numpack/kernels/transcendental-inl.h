@@ -52,7 +52,7 @@ struct Log : Quiet {
     const auto is_largest = hn::Eq(x, hn::Inf(d));
     if (!hn::AllFalse(d, is_zero)) raised |= FE_DIVBYZERO;
     if (!hn::AllFalse(d, is_negative)) raised |= FE_INVALID;
-    const auto is_special = hn::Or(hn::Or(is_zero, is_negative), hn::Or(is_largest, hn::IsNaN(x)));
+    const auto is_special = MaskOr(MaskOr(is_zero, is_negative), MaskOr(is_largest, hn::IsNaN(x)));
     V special = hn::IfThenElse(is_zero, hn::Neg(hn::Inf(d)), x);
     special = hn::IfThenElse(is_negative, hn::NaN(d), special);
     const V one = hn::Set(d, 1);
@@ -69,7 +69,7 @@ struct Tanh : Quiet {
     const V bound = hn::Set(d, static_cast<T>(sizeof(T) == 4 ? 10 : 20));
     const V tiny = hn::Set(d, static_cast<T>(sizeof(T) == 4 ? 1e-4 : 1e-9));
     const V y = hn::Tanh(d, hn::Clamp(x, hn::Neg(bound), bound));
-    return hn::IfThenElse(hn::Or(hn::IsNaN(x), hn::Lt(hn::Abs(x), tiny)), x, y);
+    return hn::IfThenElse(MaskOr(hn::IsNaN(x), hn::Lt(hn::Abs(x), tiny)), x, y);
   }
 };
 
