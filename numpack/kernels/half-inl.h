@@ -120,10 +120,12 @@ struct Rounding : Base {
   HWY_INLINE V Round(D d, V value) const {
     const hn::RebindToSigned<D> di;
     const V rounded = FromHalf(d, ToHalf(d, value));
-    // On bits, as comparing NaN raises an exception.
+    // On bits, as comparing NaN raises an exception. The sign too: of x * x, GCC takes Abs() for
+    // needless, which a NaN's sign is not.
     const auto infinity = hn::Set(di, 0x7F800000);
-    const auto before = hn::BitCast(di, hn::Abs(value));
-    const auto after = hn::BitCast(di, hn::Abs(rounded));
+    const auto magnitude = hn::Set(di, 0x7FFFFFFF);
+    const auto before = hn::And(hn::BitCast(di, value), magnitude);
+    const auto after = hn::And(hn::BitCast(di, rounded), magnitude);
     const auto overflow = hn::And(hn::Eq(after, infinity), hn::Lt(before, infinity));
     const auto underflow = hn::And(hn::Lt(before, hn::Set(di, 0x38800000)), hn::Ne(before, after));
     if (!hn::AllFalse(di, MaskOr(overflow, underflow))) {
