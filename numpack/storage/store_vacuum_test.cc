@@ -256,7 +256,8 @@ TEST_F(StoreVacuumTest, WhatIsOpenInPlaceIsLeft) {
     ASSERT_OK(mapping.status());
     EXPECT_EQ(Vacuum().held, std::vector<std::string>{"a500"});
     mapping->region.data()[0] = std::byte{'!'};
-    ASSERT_OK(copy ? store_->EndCopies({{"a500", ""}}) : store_->EndInPlace({{"a500", ""}}));
+    const std::vector<Store::InPlaceEnd> ends = {{"a500", ""}};
+    ASSERT_OK(copy ? store_->EndCopies(ends) : store_->EndInPlace(ends));
     EXPECT_EQ(GetBytes(*store_, "a500").value_or("")[0], '!');
   }
   EXPECT_TRUE(Vacuum().held.empty());
