@@ -35,8 +35,8 @@ uint32_t Concat(uint32_t left, uint64_t right, size_t right_bytes) {
       absl::crc32c_t{left}, absl::crc32c_t{static_cast<uint32_t>(right)}, right_bytes));
 }
 
-__attribute__((target("sse4.2,crc32"))) uint32_t WithInstruction(uint32_t crc,
-                                                           absl::Span<const std::byte> bytes) {
+__attribute__((target("sse4.2,crc32"))) uint32_t WithInstruction(
+    uint32_t crc, absl::Span<const std::byte> bytes) {
   constexpr uint64_t kMask = 0xFFFFFFFF;  // a CRC is kept inverted while it is extended
   const std::byte* at = bytes.data();
   const std::byte* const end = at + bytes.size();
