@@ -561,6 +561,45 @@ TEST_P(NumPackTest, PickedRows) {
   expect({4, 5, 6, 998, -999, 0}, {400, 500, 700, 99'900, 0, 0});
 }
 
+TEST_P(NumPackTest, RangesAndShapesOfLazyArrays) {
+  std::vector<float> values = Iota(100'000);
+  ASSERT_OK(store_->Save("a", MakeView(values, {1000, 100})));
+  auto lazy = store_->Lazy("a");
+  ASSERT_OK(lazy.status());
+  EXPECT_EQ(lazy->is_mapped(), GetParam() != Place::kUnmapped);
+  const auto first = [](const absl::StatusOr<AnyArray>& rows) {
+    const std::vector<float> all = ToVector(rows->As<float>());
+    return all.empty() ? -1.0f : all.front();
+  };
+  const auto range = lazy->LoadRange(10, 990);
+  ASSERT_OK(range.status());
+  EXPECT_TRUE(range->writable());
+  EXPECT_EQ(range->shape(), (Shape{980, 100}));
+  EXPECT_EQ(first(range), 1000);
+  EXPECT_EQ(lazy->LoadRange(5, 5)->shape(), (Shape{0, 100}));
+  for (const auto& [begin, end] : {std::pair(-1, 2), std::pair(3, 2), std::pair(0, 1001)}) {
+    EXPECT_EQ(lazy->LoadRange(begin, end).status().code(), absl::StatusCode::kOutOfRange);
+  }
+
+  const auto reshaped = lazy->Reshaped({50, 20, 100});
+  ASSERT_OK(reshaped.status());
+  EXPECT_EQ(reshaped->shape(), (Shape{50, 20, 100}));
+  EXPECT_EQ(lazy->shape(), (Shape{1000, 100}));
+  EXPECT_EQ(first(reshaped->LoadRows({3})), 6000);
+  EXPECT_EQ(first(reshaped->LoadRange(49, 50)), 98'000);
+  EXPECT_EQ(lazy->Reshaped({7}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(lazy->Reshaped({-1}).status().code(), absl::StatusCode::kInvalidArgument);
+
+  ASSERT_OK(store_->DropRows("a", {0, 500}));
+  lazy = store_->Lazy("a");
+  ASSERT_OK(lazy.status());
+  EXPECT_EQ(first(lazy->LoadRange(0, 998)), 100);
+  EXPECT_EQ(ToVector(lazy->LoadRange(498, 500)->As<float>())[100], 50'100);
+  if (lazy->info().dropped != nullptr) {
+    EXPECT_EQ(lazy->Reshaped({99'800}).status().code(), absl::StatusCode::kFailedPrecondition);
+  }
+}
+
 TEST_P(NumPackTest, TellsWhetherItIsMapped) {
   EXPECT_EQ(store_->is_mapped(), GetParam() != Place::kUnmapped);
   StoreOptions options;

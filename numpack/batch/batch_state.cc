@@ -11,6 +11,7 @@
 #include "numpack/base/mode_error.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/core/array_metadata.h"
+#include "numpack/core/gather.h"
 #include "numpack/core/rows.h"
 
 namespace numpack {
@@ -56,6 +57,10 @@ absl::StatusOr<AnyArray> CopyRows(const AnyArray& array, absl::Span<const int64_
   shape[0] = static_cast<int64_t>(rows.size());
   NUMPACK_ASSIGN_OR_RETURN(AnyArray copy, factory(array.dtype(), shape));
   std::byte* to = copy.mutable_data();
+  if (array.view().IsContiguous()) {
+    GatherRows(array.data(), static_cast<size_t>(RowBytes(info)), resolved, to);
+    return copy;
+  }
   for (const int64_t index : resolved) {
     row.data = array.data() + index * stride;
     CopyElements(row, to);

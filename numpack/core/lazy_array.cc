@@ -1,6 +1,5 @@
 #include "numpack/core/lazy_array.h"
 
-#include <cstring>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/core/dropped_rows.h"
+#include "numpack/core/gather.h"
 #include "numpack/core/rows.h"
 
 namespace numpack {
@@ -49,12 +49,25 @@ absl::StatusOr<AnyArray> LazyArray::View() const {
                   std::make_shared<StoredOwner>(std::move(memory.owner)));
 }
 
-absl::StatusOr<AnyArray> LazyArray::ViewRows(int64_t begin, int64_t end) const {
+absl::Status LazyArray::CheckRange(int64_t begin, int64_t end) const {
   NUMPACK_RETURN_IF_ERROR(CheckHasRows(info_));
-  if (begin < 0 || begin > end || end > info_.shape[0]) {
-    return absl::OutOfRangeError(
-        absl::StrCat("rows ", begin, " to ", end, " of an array with ", info_.shape[0], " rows"));
-  }
+  if (begin >= 0 && begin <= end && end <= info_.shape[0]) return absl::OkStatus();
+  return absl::OutOfRangeError(
+      absl::StrCat("rows ", begin, " to ", end, " of an array with ", info_.shape[0], " rows"));
+}
+
+absl::StatusOr<AnyArray> LazyArray::LoadRange(int64_t begin, int64_t end,
+                                              const ArrayFactory& factory) const {
+  NUMPACK_RETURN_IF_ERROR(CheckRange(begin, end));
+  Shape shape = info_.shape;
+  shape[0] = end - begin;
+  NUMPACK_ASSIGN_OR_RETURN(AnyArray array, factory(info_.dtype, shape));
+  NUMPACK_RETURN_IF_ERROR(ReadRows(begin, end, array.mutable_data()));
+  return array;
+}
+
+absl::StatusOr<AnyArray> LazyArray::ViewRows(int64_t begin, int64_t end) const {
+  NUMPACK_RETURN_IF_ERROR(CheckRange(begin, end));
   const auto row_bytes = static_cast<uint64_t>(RowBytes(info_));
   Shape shape = info_.shape;
   shape[0] = end - begin;
@@ -113,21 +126,38 @@ absl::StatusOr<AnyArray> LazyArray::ReadPickedRows(absl::Span<const int64_t> row
 absl::StatusOr<AnyArray> LazyArray::LoadRows(absl::Span<const int64_t> rows,
                                              const ArrayFactory& factory) const {
   NUMPACK_RETURN_IF_ERROR(CheckHasRows(info_));
-  NUMPACK_ASSIGN_OR_RETURN(const std::vector<int64_t> resolved, ResolveRows(rows, info_));
-  if (ReadsRowByRow(resolved.size())) return ReadPickedRows(resolved, factory);
+  NUMPACK_ASSIGN_OR_RETURN(const bool are_numbers, AreRowNumbers(rows, info_));
+  std::vector<int64_t> stored;
+  if (!are_numbers || info_.dropped != nullptr) {
+    NUMPACK_ASSIGN_OR_RETURN(stored, ResolveRows(rows, info_));
+  }
+  if (ReadsRowByRow(rows.size()))
+    return ReadPickedRows(stored.empty() ? rows : absl::MakeConstSpan(stored), factory);
   NUMPACK_ASSIGN_OR_RETURN(const storage::SharedBytes memory, bytes_.View());
+  if (info_.dropped != nullptr) {
+    for (int64_t& row : stored) row = info_.dropped->Stored(row);
+  }
   Shape shape = info_.shape;
   shape[0] = static_cast<int64_t>(rows.size());
   NUMPACK_ASSIGN_OR_RETURN(AnyArray array, factory(info_.dtype, shape));
-  const auto row_bytes = static_cast<size_t>(RowBytes(info_));
-  if (row_bytes == 0) return array;
-  std::byte* to = array.mutable_data();
-  for (int64_t row : resolved) {
-    if (info_.dropped != nullptr) row = info_.dropped->Stored(row);
-    std::memcpy(to, memory.bytes.data() + static_cast<size_t>(row) * row_bytes, row_bytes);
-    to += row_bytes;
-  }
+  GatherRows(memory.bytes.data(), static_cast<size_t>(RowBytes(info_)),
+             stored.empty() ? rows : absl::MakeConstSpan(stored), array.mutable_data());
   return array;
+}
+
+absl::StatusOr<LazyArray> LazyArray::Reshaped(absl::Span<const int64_t> shape) const {
+  NUMPACK_ASSIGN_OR_RETURN(const int64_t count, CountElements(shape, info_.dtype));
+  if (count * static_cast<int64_t>(ItemSize(info_.dtype)) != info_.nbytes) {
+    return absl::InvalidArgumentError(absl::StrCat("an array of shape ", ShapeString(info_.shape),
+                                                   " has no shape ", ShapeString(shape)));
+  }
+  if (info_.dropped != nullptr) {
+    return absl::FailedPreconditionError(
+        "rows were dropped from the array: its elements do not lie one after another");
+  }
+  LazyArray reshaped = *this;
+  reshaped.info_.shape.assign(shape.begin(), shape.end());
+  return reshaped;
 }
 
 }  // namespace numpack

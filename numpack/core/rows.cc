@@ -1,5 +1,7 @@
 #include "numpack/core/rows.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "numpack/base/status_macros.h"
 
@@ -16,17 +18,28 @@ int64_t RowBytes(const ArrayInfo& info) {
   return bytes;
 }
 
+absl::StatusOr<bool> AreRowNumbers(absl::Span<const int64_t> rows, const ArrayInfo& info) {
+  const int64_t count = info.shape[0];
+  // Without a branch for each index: there may be millions, and they are nearly always right.
+  int64_t least = 0;
+  int64_t greatest = 0;
+  for (const int64_t row : rows) {
+    least = std::min(least, row);
+    greatest = std::max(greatest, row);
+  }
+  if (rows.empty() || (least >= -count && greatest < count)) return least >= 0;
+  const auto outside = std::find_if(rows.begin(), rows.end(),
+                                    [count](int64_t row) { return row < -count || row >= count; });
+  return absl::OutOfRangeError(
+      absl::StrCat("row index ", *outside, " is out of range for ", count, " rows"));
+}
+
 absl::StatusOr<std::vector<int64_t>> ResolveRows(absl::Span<const int64_t> rows,
                                                  const ArrayInfo& info) {
-  const int64_t count = info.shape[0];
+  NUMPACK_ASSIGN_OR_RETURN(const bool are_numbers, AreRowNumbers(rows, info));
   std::vector<int64_t> resolved(rows.begin(), rows.end());
-  for (int64_t& row : resolved) {
-    if (row < -count || row >= count) {
-      return absl::OutOfRangeError(
-          absl::StrCat("row index ", row, " is out of range for ", count, " rows"));
-    }
-    if (row < 0) row += count;
-  }
+  if (are_numbers) return resolved;
+  for (int64_t& row : resolved) row += row < 0 ? info.shape[0] : 0;
   return resolved;
 }
 

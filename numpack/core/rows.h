@@ -25,6 +25,10 @@ int64_t RowBytes(const ArrayInfo& info);
 absl::StatusOr<std::vector<int64_t>> ResolveRows(absl::Span<const int64_t> rows,
                                                  const ArrayInfo& info);
 
+// OutOfRange names the first index outside. True when none counts from the end, so that the indexes
+// are row numbers as they stand.
+absl::StatusOr<bool> AreRowNumbers(absl::Span<const int64_t> rows, const ArrayInfo& info);
+
 // InvalidArgument unless `rows` has the dtype, rank and trailing shape of the array, so that its
 // rows fit there.
 absl::Status CheckRowsFit(absl::string_view name, const ArrayInfo& info, const ArrayView& rows);

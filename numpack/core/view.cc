@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "numpack/base/parallel_copy.h"
 #include "numpack/base/status_macros.h"
 
 namespace numpack {
@@ -100,6 +101,7 @@ void CopyElements(const ArrayView& from, std::byte* to) {
           from.strides[contiguous_axis - 1] == static_cast<int64_t>(block))) {
     block *= static_cast<size_t>(from.shape[--contiguous_axis]);
   }
+  if (contiguous_axis == 0) return ParallelCopy(to, from.data, block);
   CopyAxis(from, 0, contiguous_axis, block, from.data, to);
 }
 

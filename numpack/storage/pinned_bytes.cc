@@ -1,9 +1,9 @@
 #include "numpack/storage/pinned_bytes.h"
 
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "numpack/base/parallel_copy.h"
 #include "numpack/base/status_macros.h"
 
 namespace numpack::storage {
@@ -24,7 +24,7 @@ absl::Status PinnedBytes::Read(uint64_t offset, absl::Span<std::byte> to) const 
   if (!extent.segment->is_mapped()) return extent.segment->Read(extent.offset + offset, to);
   NUMPACK_ASSIGN_OR_RETURN(const SharedBytes view,
                            extent.segment->View(extent.offset + offset, to.size()));
-  std::memcpy(to.data(), view.bytes.data(), to.size());
+  ParallelCopy(to.data(), view.bytes.data(), to.size());
   return absl::OkStatus();
 }
 

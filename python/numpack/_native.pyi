@@ -10,21 +10,45 @@ import numpack.typing
 
 kernel_table: object
 
+def buffer_pool_stats() -> dict[str, int]:
+    """Of the memory of large arrays that is kept to be used again."""
+
+def trim_buffer_pool(keep_bytes: int = 0) -> None:
+    """
+    Gives such memory back to the system, all but keep_bytes of it. Time does so anyway.
+    """
+
 class LazyBase:
-    """
-    Native half of numpack.LazyArray: a read-only ndarray and the array's name.
-    """
-
+    """Native half of numpack.LazyArray: a stored array and its name."""
     @property
-    def _view(self, /) -> numpack.typing.Array: ...
-
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
     @property
-    def _name(self, /) -> str: ...
-
+    def dtype(self) -> numpy.dtype[Any]:
+        """Type of the elements."""
     @property
-    def _source(self, /) -> tuple[str, int] | None: ...
-
-def new_lazy_array(view: numpack.typing.Array, name: str, source: tuple[str, int] | None) -> numpack.LazyArray: ...
+    def ndim(self) -> int:
+        """Number of axes."""
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+    @property
+    def _view(self) -> numpack.typing.Array: ...
+    @property
+    def _name(self) -> str: ...
+    @property
+    def _source(self) -> tuple[str, int] | None: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, key: Any, /) -> numpack.typing.Array: ...
+    def _rows(self, key: Any) -> numpack.typing.Array | None: ...
+    def _view_rows(self, begin: int, end: int) -> numpack.typing.Array: ...
+    def _reshaped(self, shape: tuple[int, ...]) -> numpack.LazyArray: ...
 
 class WritableArrays:
     """A writable batch and the arrays it handed out."""
@@ -135,7 +159,7 @@ class Store:
         What a batch has pending is not in it. Until this process writes, limbo counts as free.
         """
 
-    def _snapshot(self, array_name: str) -> numpack.typing.Array: ...
+    def _snapshot(self, array_name: str) -> numpack.LazyArray: ...
 
     def _count(self) -> int: ...
 

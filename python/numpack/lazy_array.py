@@ -45,7 +45,7 @@ def _as_row_key(key: Any, rows: int) -> Any:
     return key
 
 
-def _gather_rows(view: Array, indices: object) -> Array:
+def _row_numbers(indices: object) -> npt.NDArray[np.integer[Any]]:
     if isinstance(indices, (str, bytes)) or not isinstance(indices, (Sequence, np.ndarray)):
         raise TypeError(f"indices must be a sequence of ints, not {type(indices).__name__}")
     rows = np.asarray(indices)
@@ -53,8 +53,7 @@ def _gather_rows(view: Array, indices: object) -> Array:
         rows = rows.astype(np.intp)
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
         raise TypeError("indices must be one sequence of ints")
-    selected: Array = view[rows]
-    return selected
+    return rows
 
 
 def _as_mask(mask: npt.ArrayLike) -> Mask:
@@ -122,7 +121,9 @@ class LazyArray(_native.LazyBase):
 
     Indexing and arithmetic give ordinary ndarrays in memory, with NumPy's rules but for one:
     ``lazy[i]`` of a 1-D array has shape (1,). ``np.asarray(lazy)`` is a read-only view without a
-    copy.
+    copy. Rows by slices, and by lists or arrays of ints or bools, are copied by several threads when
+    they are many. Where files are not mapped (NumPack.mapped) such rows alone are read; all else
+    reads the whole array once, and keeps it.
     """
 
     __module__ = "numpack"
@@ -131,46 +132,9 @@ class LazyArray(_native.LazyBase):
     # --- What it is
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
-        shape: tuple[int, ...] = self._view.shape
-        return shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the elements."""
-        return self._view.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self._view.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self._view.size
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one element."""
-        return self._view.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return self._view.nbytes
-
-    @property
     def T(self) -> Array:
         """The array with its axes reversed, in memory."""
         return self._view.T.copy()
-
-    def __len__(self) -> int:
-        return len(self._view)
-
-    def __bool__(self) -> bool:
-        return len(self._view) != 0
 
     def __repr__(self) -> str:
         view = self._view
@@ -216,6 +180,12 @@ class LazyArray(_native.LazyBase):
         path, modified = self._source
         return _find_again, (path, self._name, modified, self.shape)
 
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """For NumPy-like libraries: where the elements lie. They must not be stored through."""
+        interface: dict[str, Any] = self._view.__array_interface__
+        return interface
+
     def __dlpack__(self, **options: Any) -> Any:
         """For ``from_dlpack``: the elements themselves, read-only, where NumPy can say so."""
         return self._view.__dlpack__(**options)
@@ -238,7 +208,8 @@ class LazyArray(_native.LazyBase):
 
     # --- Indexing
 
-    def __getitem__(self, key: Any) -> Array:
+    def _index(self, key: Any) -> Array:
+        """What the native ``__getitem__`` leaves to NumPy: all but rows in plain forms."""
         view = self._view
         if isinstance(key, tuple):
             return _in_memory(view[key])
@@ -267,9 +238,7 @@ class LazyArray(_native.LazyBase):
         axes = (
             new_shape if isinstance(new_shape, (tuple, list)) and not more else (new_shape, *more)
         )
-        return _native.new_lazy_array(
-            self._view.reshape(_reshaped(self.size, axes)), self._name, self._source
-        )
+        return self._reshaped(_reshaped(self.size, axes))
 
     # --- Gathering rows
 
@@ -279,7 +248,7 @@ class LazyArray(_native.LazyBase):
         Negative numbers count from the end. Raises IndexError for rows that there are not,
         TypeError for anything but ints.
         """
-        return _gather_rows(self._view, indices)
+        return self[_row_numbers(indices)]
 
     def mega_batch_get_rows(
         self, indices: Iterable[SupportsIndex], batch_size: SupportsIndex
@@ -303,7 +272,7 @@ class LazyArray(_native.LazyBase):
             raise IndexOutOfRangeError(
                 f"a mask of {len(selected)} values does not fit {len(self)} rows"
             )
-        return self._view[selected]
+        return self[selected]
 
     boolean_index_smart = parallel_boolean_index
     boolean_index_adaptive = parallel_boolean_index

@@ -47,9 +47,10 @@ def _remove_all(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _blocks(view: Array, rows: int) -> Iterator[Array]:
-    for start in range(0, len(view), rows):
-        yield view[start : start + rows].copy()
+def _blocks(lazy: LazyArray, rows: int, copy: bool) -> Iterator[Array]:
+    for start in range(0, len(lazy), rows):
+        stop = min(start + rows, len(lazy))
+        yield lazy[start:stop] if copy else lazy._view_rows(start, stop)
 
 
 class Finding(NamedTuple):
@@ -104,10 +105,9 @@ class NumPack(_native.Store):
     every change raises PermissionError. What others commit is seen as ever. While such a handle is
     open, or an array viewed through it lives, the store's space is not used again, so whoever may
     write and reads for long does better without it.
-    mappings: whether to map files. With False nothing is shared with them: a lazy array reads
-    everything when it is made (getitem() reads rows), writable batch mode works on copies that
-    flush() and its end write back, and one process at a time has the
-    store open. For file systems on which mapping is impossible or unsafe. Where one refuses
+    mappings: whether to map files. With False nothing is shared with them: a lazy array reads the
+    rows that are asked for, writable batch mode works on copies that flush() and its end write
+    back, and one process at a time has the store open. For file systems on which mapping is impossible or unsafe. Where one refuses
     mappings, the store goes without by itself, with a RuntimeWarning.
 
     Constructing one touches no file: ``open()`` or ``with`` does. Each changing call is one commit,
@@ -304,21 +304,23 @@ class NumPack(_native.Store):
         return {"stats_available": False}
 
     def stream_load(
-        self, array_name: str, buffer_size: SupportsIndex | None = None
+        self, array_name: str, buffer_size: SupportsIndex | None = None, *, copy: bool = True
     ) -> Iterator[Array]:
         """Iterate over blocks of buffer_size consecutive rows (None: one); the last may be shorter.
 
         The rows are those of now: later changes and close() do not touch the stream. Each block is
-        an ndarray of its own. Raises ValueError for buffer_size <= 0 and for a 0-d array,
+        an ndarray of its own. copy=False: each is a read-only view of the stored bytes instead,
+        without a copy, where they are mapped and no rows were dropped; it stays valid as long as
+        somebody holds it. Raises ValueError for buffer_size <= 0 and for a 0-d array,
         ArrayNotFoundError.
         """
         rows = 1 if buffer_size is None else operator.index(buffer_size)
         if rows <= 0:
             raise ValueError(f"buffer_size must be greater than 0, got {buffer_size}")
-        view = self._snapshot(array_name)
-        if view.ndim == 0:
+        lazy = self._snapshot(array_name)
+        if lazy.ndim == 0:
             raise ValueError(f"array '{array_name}' is 0-d: it has no rows")
-        return _blocks(view, rows)
+        return _blocks(lazy, rows, bool(copy))
 
     # --- The two batch modes
 

@@ -17,6 +17,13 @@ from numpack import NumPack, _arithmetic
 InPlaceArray = _arithmetic.InPlaceArray
 LARGE = 256 << 10  # bytes
 
+
+def test_the_class_is_where_its_name_says():
+    assert (
+        f"{InPlaceArray.__module__}.{InPlaceArray.__qualname__}" == "numpack._native.InPlaceArray"
+    )
+
+
 OPERATORS = {
     "+=": operator.iadd,
     "-=": operator.isub,

@@ -187,6 +187,23 @@ def test_Z11_pending_changes_cannot_be_pickled(npk):
             pickle.dumps(lazy)
 
 
+def test_array_interface(path):
+    """As other libraries use it: they keep the object, and with it the mapping."""
+
+    class Other:
+        def __init__(self, lazy):
+            self.kept = lazy
+            self.__array_interface__ = lazy.__array_interface__
+
+    with NumPack(path) as npk:
+        npk.save({"a": numbers(1000, 3)})
+        array = np.asarray(Other(npk.load("a", lazy=True)))
+    shutil.rmtree(path)
+    assert same(array, numbers(1000, 3))
+    assert not array.flags.writeable
+    assert array.__array_interface__["data"][1] is True
+
+
 @pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.1.0", reason="NumPy before 2.1")
 def test_dlpack(lazy):
     array = np.from_dlpack(lazy)

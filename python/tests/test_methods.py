@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import shutil
 import time
 
 import numpy as np
@@ -466,6 +467,39 @@ def test_T3_T4_snapshot(path):
     npk.close()
     assert same(next(stream), numbers(1000, 3)[800:])
     assert next(stream, None) is None
+
+
+def test_T3_blocks_without_a_copy(path):
+    npk = NumPack(path)
+    npk.open()
+    npk.save({"a": numbers(1000, 3)})
+    blocks = list(npk.stream_load("a", 300, copy=False))
+    assert [len(b) for b in blocks] == [300, 300, 300, 100]
+    stored = np.asarray(npk.load("a", lazy=True))
+    for block in blocks:
+        assert np.shares_memory(block, stored)
+        with pytest.raises(ValueError):
+            block[:] = 0
+    npk.replace({"a": -numbers(1, 3)}, 5)
+    npk.drop("a", [0, 400, 800])
+    after = list(npk.stream_load("a", 300, copy=False))
+    expected = -numbers(1, 3)
+    expected = np.concatenate([numbers(1000, 3)[:5], expected, numbers(1000, 3)[6:]])
+    assert same(np.concatenate(after), np.delete(expected, [0, 400, 800], axis=0))
+    npk.close()
+    shutil.rmtree(path)
+    assert same(np.concatenate(blocks), numbers(1000, 3))
+
+
+def test_T3_blocks_of_what_a_batch_has_pending(npk):
+    npk.save({"a": numbers(10, 3)})
+    with npk.batch_mode():
+        array = npk.load("a")
+        array *= 2
+        npk.save({"a": array})
+        for copy in (True, False):
+            blocks = list(npk.stream_load("a", 4, copy=copy))
+            assert same(np.concatenate(blocks), 2 * numbers(10, 3))
 
 
 def test_M1_get_shape(npk):

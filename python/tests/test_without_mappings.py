@@ -1,6 +1,8 @@
 """NumPack(path, mappings=False): nothing is shared with the files, everything else works."""
 
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,6 +52,52 @@ def test_lazy_arrays_stay_what_they_were(npk):
     assert np.array_equal(lazy[10:20], values[10:20])
     assert np.array_equal(np.asarray(lazy), values)
     assert np.array_equal(seen, values)
+
+
+def anonymous_bytes():
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_lazy_array_reads_what_is_asked_for(npk):
+    rows = np.arange(5_000_000, dtype=np.float64).reshape(50_000, 100)  # 40 MB
+    npk.save({"a": rows})
+    before = anonymous_bytes()
+    lazy = npk.load("a", lazy=True)
+    assert (lazy.shape, lazy.dtype, len(lazy), lazy.nbytes) == (
+        rows.shape,
+        rows.dtype,
+        50_000,
+        40e6,
+    )
+    for key in (5, -1, np.int16(3), [1, 49_999, -7], slice(100, 200), slice(None, None, 9_999)):
+        assert np.array_equal(lazy[key], rows[key])
+    assert np.array_equal(lazy.vectorized_gather([3, 3]), rows[[3, 3]])
+    assert np.array_equal(lazy.reshape(25_000, 200)[7], rows[14:16].ravel())
+    assert sum(float(block[0, 0]) for block in npk.stream_load("a", 1000)) == rows[::1000, 0].sum()
+    assert anonymous_bytes() - before < 10_000_000
+    vector = npk.load("a", lazy=True).reshape(-1)
+    assert vector[4].shape == (1,)  # row Z20
+    with pytest.raises(IndexError):
+        lazy[50_000]
+    npk.replace({"a": np.zeros((1, 100))}, 5)
+    npk.drop("a")
+    npk.close()
+    assert np.array_equal(lazy[4:7], rows[4:7])
+    assert np.array_equal(lazy + 0, rows)
+
+
+def test_a_lazy_array_with_dropped_rows(npk):
+    rows = np.arange(400_000.0).reshape(4000, 100)
+    npk.save({"a": rows})
+    npk.drop("a", [0, 5, 3000])
+    expected = np.delete(rows, [0, 5, 3000], axis=0)
+    lazy = npk.load("a", lazy=True)
+    for key in (0, -1, [4, 2999, 2998], slice(3, 8), slice(None)):
+        assert np.array_equal(lazy[key], expected[key])
+    assert np.array_equal(lazy.reshape(-1)[500], expected[5, :1])
 
 
 @pytest.mark.parametrize("size", [3, 100_000])

@@ -60,13 +60,14 @@ ALLOWED = {
     "batch": {ABSEIL, "base", "core", "cache", "storage"},
     # The interfaces too: a user's own backend goes into the options of Open().
     "numpack": {ABSEIL, "base", "interfaces", "core", "batch", "kernels", *NATIVE},
-    # The system's error number inside a status, which becomes OSError's errno; the kernels for
-    # dtypes at run time, which operators of ndarrays run, and their threads.
+    # The system's error number inside a status, which becomes OSError's errno; memory for ndarrays;
+    # the kernels for dtypes at run time, which operators of ndarrays run, and their threads.
     "python": {
         ABSEIL,
         "numpack",
         "exported",
         "@system_python",
+        "//numpack/base:buffer_pool",
         "//numpack/base:errno_payload",
         "//numpack/base:worker_threads",
         "//numpack/core:dtype",

@@ -91,7 +91,7 @@ power loss; pinned_bytes: the part of it that this process reads. free_bytes: wa
 records of the commit log. segments: number of files that hold arrays. file_bytes: sizes of all segments and logs.
 What a batch has pending is not in it. Until this process writes, limbo counts as free.)")
       .def("_snapshot", &Store::Snapshot, "array_name"_a,
-           nb::sig("def _snapshot(self, array_name: str) -> numpack.typing.Array"))
+           nb::sig("def _snapshot(self, array_name: str) -> numpack.LazyArray"))
       .def("_count", &Store::Count)
       .def("_infos", &Store::Infos,
            nb::sig("def _infos(self) -> dict[str, tuple[tuple[int, ...], numpy.dtype[typing.Any], "

@@ -7,6 +7,7 @@
 #include "python/numpack/native/kernels.h"
 #include "python/numpack/native/lazy.h"
 #include "python/numpack/native/numpy_api.h"
+#include "python/numpack/native/pooled_memory.h"
 #include "python/numpack/native/store.h"
 #include "python/numpack/native/writable.h"
 
@@ -18,6 +19,7 @@ NB_MODULE(_native, module) {
   nanobind::module_::import_("atexit").attr("register")(
       nanobind::cpp_function(&numpack::python::PrepareForExit));
   numpack::python::BindKernels(module);
+  numpack::python::BindPooledMemory(module);
   numpack::python::BindLazy(module);
   numpack::python::BindWritable(module);
   numpack::python::BindStore(module);

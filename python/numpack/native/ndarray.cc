@@ -10,7 +10,9 @@
 #include "python/numpack/native/aligned_memory.h"
 #include "python/numpack/native/gil.h"
 #include "python/numpack/native/kernels.h"
+#include "python/numpack/native/memory_handler.h"
 #include "python/numpack/native/numpy_api.h"
+#include "python/numpack/native/pooled_memory.h"
 #include "python/numpack/native/status.h"
 
 namespace numpack::python {
@@ -148,13 +150,20 @@ absl::StatusOr<AnyArray> NewNdarray(DType dtype, absl::Span<const int64_t> shape
   {
     size_t bytes = ItemSize(dtype);
     for (const int64_t length : shape) bytes *= static_cast<size_t>(length);
-    const AlignedMemory aligned(bytes);
+    const AlignedMemory aligned(bytes < kPooledBytes ? bytes : 0);
+    const MemoryHandlerScope pooled(bytes < kPooledBytes ? nullptr : PooledMemoryHandler());
     ndarray = PyArray_SimpleNew(static_cast<int>(dims.size()), dims.data(), NumpyType(dtype));
   }
   if (ndarray == nullptr) return TakePythonError();
   const nb::object owned = nb::steal(ndarray);
   MakeInPlaceArray(owned);
   return Share(owned);
+}
+
+absl::StatusOr<AnyArray> NewNdarrayAlone(DType dtype, absl::Span<const int64_t> shape) {
+  absl::StatusOr<AnyArray> array = NewNdarray(dtype, shape);
+  if (array.ok() && array->nbytes() > 0) ReleaseIdleMemory();
+  return array;
 }
 
 void MakeReadOnly(nb::handle ndarray) { PyArray_CLEARFLAGS(AsArray(ndarray), NPY_ARRAY_WRITEABLE); }

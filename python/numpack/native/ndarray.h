@@ -42,6 +42,10 @@ nanobind::object ToNdarray(AnyArray array);
 // An ArrayFactory that makes ndarrays. To be called without the GIL, which it takes.
 absl::StatusOr<AnyArray> NewNdarray(DType dtype, absl::Span<const int64_t> shape);
 
+// The same where memory counts: large blocks that lie idle, but for the one that it takes, go back
+// to the system before there is anything in the new one.
+absl::StatusOr<AnyArray> NewNdarrayAlone(DType dtype, absl::Span<const int64_t> shape);
+
 void MakeReadOnly(nanobind::handle ndarray);
 
 }  // namespace numpack::python

@@ -1,9 +1,12 @@
 #include "python/numpack/native/rows.h"
 
+#include <algorithm>
+#include <cstring>
 #include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "numpack/base/status_macros.h"
 #include "python/numpack/native/numpy_api.h"
 #include "python/numpack/native/status.h"
 
@@ -57,6 +60,33 @@ nb::object Cast(nb::handle array, int type) {
   return nb::steal(cast);
 }
 
+// The places of the ones among zeros and ones.
+std::vector<int64_t> RowsOfMask(const std::vector<uint8_t>& selected) {
+  int64_t count = 0;
+  for (const uint8_t one : selected) count += one;
+  // One more: the loop writes before it knows whether the place counts, which is quicker than to
+  // ask.
+  std::vector<int64_t> rows(static_cast<size_t>(count) + 1);
+  size_t found = 0;
+  const size_t size = selected.size();
+  for (size_t i = 0; i < size;) {
+    uint64_t word = 0;
+    if (i + sizeof(word) <= size) {
+      std::memcpy(&word, selected.data() + i, sizeof(word));
+      if (word == 0) {
+        i += sizeof(word);
+        continue;
+      }
+    }
+    for (const size_t end = std::min(i + sizeof(word), size); i < end; ++i) {
+      rows[found] = static_cast<int64_t>(i);
+      found += selected[i];
+    }
+  }
+  rows.pop_back();
+  return rows;
+}
+
 }  // namespace
 
 RowIndex RowIndex::Parse(nb::handle indexes, RowUse use) {
@@ -94,7 +124,7 @@ RowIndex::Form RowIndex::ParseArray(nb::handle indexes) {
   if (PyArray_ISBOOL(array)) {
     const nb::object cast = Cast(indexes, NPY_BOOL);
     const auto* selected = static_cast<const npy_bool*>(PyArray_DATA(AsArray(cast)));
-    return Mask{std::vector<bool>(selected, selected + count)};
+    return Mask{std::vector<uint8_t>(selected, selected + count)};
   }
   if (count == 0) return List{};  // whatever the dtype: numpy.array([]) is float64
   if (!PyArray_ISINTEGER(array)) {
@@ -129,7 +159,7 @@ RowIndex::Form RowIndex::ParseSequence(nb::handle indexes) {
     Mask mask;
     mask.selected.reserve(static_cast<size_t>(count));
     for (Py_ssize_t i = 0; i < count; ++i) {
-      mask.selected.push_back(PyObject_IsTrue(PyTuple_GET_ITEM(items.ptr(), i)) == 1);
+      mask.selected.push_back(PyObject_IsTrue(PyTuple_GET_ITEM(items.ptr(), i)) == 1 ? 1 : 0);
     }
     return mask;
   }
@@ -172,10 +202,7 @@ absl::StatusOr<std::vector<int64_t>> RowIndex::Resolve(absl::string_view name, i
                                                 " values does not fit array '", name, "' of ", n,
                                                 " rows"));
     }
-    for (int64_t i = 0; i < n; ++i) {
-      if (mask->selected[static_cast<size_t>(i)]) rows.push_back(i);
-    }
-    return rows;
+    return RowsOfMask(mask->selected);
   }
   const auto& list = std::get<List>(form_);
   rows.reserve(list.size());
@@ -188,6 +215,24 @@ absl::StatusOr<std::vector<int64_t>> RowIndex::Resolve(absl::string_view name, i
     }
   }
   return rows;
+}
+
+absl::StatusOr<AnyArray> CopyRows(const LazyArray& lazy, absl::string_view name,
+                                  const RowIndex& index, const ArrayFactory& factory) {
+  if (lazy.shape().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("array '", name, "' is 0-d: it has no rows"));
+  }
+  const int64_t n = lazy.shape()[0];
+  if (index.IsRange()) {
+    const RowIndex::Range range = index.ResolveRange(n);
+    return lazy.LoadRange(range.begin, range.end, factory);
+  }
+  if (const std::vector<int64_t>* list = index.AsList(); list != nullptr) {
+    absl::StatusOr<AnyArray> rows = lazy.LoadRows(*list, factory);
+    if (!absl::IsOutOfRange(rows.status())) return rows;  // else Resolve says which array
+  }
+  NUMPACK_ASSIGN_OR_RETURN(const std::vector<int64_t> rows, index.Resolve(name, n));
+  return lazy.LoadRows(rows, factory);
 }
 
 }  // namespace numpack::python

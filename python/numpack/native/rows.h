@@ -10,6 +10,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "numpack/core/array.h"
+#include "numpack/core/lazy_array.h"
 
 namespace numpack::python {
 
@@ -38,6 +40,9 @@ class RowIndex {
   // An empty list, tuple or array.
   bool IsEmptyList() const;
 
+  // The indexes as they were given, if they were given one by one; else null.
+  const std::vector<int64_t>* AsList() const { return std::get_if<List>(&form_); }
+
  private:
   struct Slice {
     Py_ssize_t start;
@@ -45,7 +50,7 @@ class RowIndex {
     Py_ssize_t step;
   };
   struct Mask {
-    std::vector<bool> selected;
+    std::vector<uint8_t> selected;  // 0 and 1
   };
   using List = std::vector<int64_t>;
   using Form = std::variant<List, Slice, Mask>;
@@ -59,6 +64,11 @@ class RowIndex {
   Form form_;
   RowUse use_;
 };
+
+// A writable copy of the rows of the array `name` that `index` selects. InvalidArgument for a 0-d
+// array; otherwise as RowIndex::Resolve. Needs no GIL.
+absl::StatusOr<AnyArray> CopyRows(const LazyArray& lazy, absl::string_view name,
+                                  const RowIndex& index, const ArrayFactory& factory);
 
 }  // namespace numpack::python
 

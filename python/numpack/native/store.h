@@ -52,8 +52,8 @@ class Store {
   // Reading.
   nanobind::object Load(nanobind::handle name, nanobind::handle lazy, nanobind::handle out) const;
   nanobind::object GetItem(nanobind::handle name, nanobind::handle indexes) const;
-  // A read-only ndarray over the elements as they are now.
-  nanobind::object Snapshot(nanobind::handle name) const { return TakeSnapshot(name).first; }
+  // A LazyArray of the elements as they are now, also when the batch has the array in memory.
+  nanobind::object Snapshot(nanobind::handle name) const;
   nanobind::object ArrayShape(nanobind::handle name) const;
   nanobind::object ModifyTime(nanobind::handle name) const;
   nanobind::list Names() const;
@@ -105,9 +105,6 @@ class Store {
   // What an operation is to work on. RuntimeError when closed, or outside `with` on a strict
   // handle.
   Session Enter() const;
-
-  // The elements as they are now, and when they last changed.
-  std::pair<nanobind::object, int64_t> TakeSnapshot(nanobind::handle name) const;
 
   absl::Status CloseStatus();
   // Ends the batch. Needs no GIL.

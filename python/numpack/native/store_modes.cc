@@ -28,6 +28,7 @@ int64_t Store::BeginBatch(std::optional<double> memory_limit_bytes, bool watch_u
   constexpr double kUnlimited = 9e18;
   if (memory_limit_bytes.has_value() && *memory_limit_bytes < kUnlimited) {
     options.memory_limit_bytes = static_cast<uint64_t>(*memory_limit_bytes);
+    options.factory = NewNdarrayAlone;
   }
   if (watch_unsaved) {
     options.on_unsaved_change = [unsaved = unsaved_](absl::string_view name) {

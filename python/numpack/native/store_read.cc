@@ -28,26 +28,11 @@ bool IsLazy(nb::handle lazy) {
                     absl::StrCat("lazy must be a bool, not ", Py_TYPE(lazy.ptr())->tp_name)));
 }
 
-absl::StatusOr<AnyArray> CopyRows(const LazyArray& lazy, absl::string_view name,
-                                  const RowIndex& index) {
-  NUMPACK_RETURN_IF_ERROR(CheckHasRows(name, lazy.info()));
-  const int64_t n = lazy.shape()[0];
-  if (!index.IsRange()) {
-    NUMPACK_ASSIGN_OR_RETURN(const std::vector<int64_t> rows, index.Resolve(name, n));
-    return lazy.LoadRows(rows, NewNdarray);
-  }
-  const RowIndex::Range range = index.ResolveRange(n);
-  NUMPACK_ASSIGN_OR_RETURN(const AnyArray view, lazy.ViewRows(range.begin, range.end));
-  NUMPACK_ASSIGN_OR_RETURN(AnyArray copy, NewNdarray(view.dtype(), view.shape()));
-  CopyElements(view.view(), copy.mutable_data());
-  return copy;
-}
-
 // A writable copy of the rows that `index` selects.
 absl::StatusOr<AnyArray> RowsFrom(NumPack& store, absl::string_view name, const RowIndex& index) {
   const absl::StatusOr<LazyArray> lazy = store.Lazy(name);
   if (!lazy.ok()) return Explain(lazy.status(), name);
-  return CopyRows(*lazy, name, index);
+  return CopyRows(*lazy, name, index, NewNdarray);
 }
 // A saved array stays in memory for it.
 absl::StatusOr<AnyArray> RowsFrom(Batch& batch, absl::string_view name, const RowIndex& index) {
@@ -114,11 +99,7 @@ nb::object Store::Load(nb::handle name, nb::handle lazy, nb::handle out) const {
   if (is_lazy) {
     Enter();
     if (nb::object cached = Cached(name); !cached.is_none()) return cached;
-    auto [view, modified_us] = TakeSnapshot(name);
-    // What a batch has pending is in no store yet.
-    nb::object source = nb::none();
-    if (batch_ == nullptr) source = nb::make_tuple(Text(handle_->absolute_path), modified_us);
-    return NewLazyArray(std::move(view), nb::borrow(name), std::move(source));
+    return Snapshot(name);
   }
   absl::StatusOr<AnyArray> array =
       Enter().Read([&](auto& target) { return LoadFrom(target, text); });
@@ -126,16 +107,17 @@ nb::object Store::Load(nb::handle name, nb::handle lazy, nb::handle out) const {
   return ToNdarray(*std::move(array));
 }
 
-std::pair<nb::object, int64_t> Store::TakeSnapshot(nb::handle name) const {
-  using Taken = std::pair<AnyArray, int64_t>;
+nb::object Store::Snapshot(nb::handle name) const {
   const absl::string_view text = NameOf(name);
-  absl::StatusOr<Taken> taken = Enter().Read([&](auto& target) -> absl::StatusOr<Taken> {
-    NUMPACK_ASSIGN_OR_RETURN(const LazyArray lazy, target.Lazy(text));
-    NUMPACK_ASSIGN_OR_RETURN(AnyArray view, lazy.View());
-    return Taken(std::move(view), lazy.info().modified_us);
-  });
-  if (!taken.ok()) Raise(Explain(taken.status(), text));
-  return {ToNdarray(std::move(taken->first)), taken->second};
+  absl::StatusOr<LazyArray> lazy =
+      Enter().Read([&](auto& target) -> absl::StatusOr<LazyArray> { return target.Lazy(text); });
+  if (!lazy.ok()) Raise(Explain(lazy.status(), text));
+  // What a batch has pending is in no store yet.
+  nb::object source = nb::none();
+  if (batch_ == nullptr) {
+    source = nb::make_tuple(Text(handle_->absolute_path), lazy->info().modified_us);
+  }
+  return NewLazyArray(*std::move(lazy), nb::borrow(name), std::move(source));
 }
 
 nb::object Store::GetItem(nb::handle name, nb::handle indexes) const {
