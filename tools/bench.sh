@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures this checkout: update loops against what one would take instead, then single calls of the
-# C++ library. Figures also go to build/bench. Keep the machine quiet meanwhile.
+# Python package and of the C++ library. Figures also go to build/bench. Keep the machine quiet meanwhile.
 #
 # usage: tools/bench.sh [--short] [OPTION...]     options of bench/scenarios/compare.py
 #
@@ -33,6 +33,12 @@ say "update loops: load, *= 1.1, save"
 say "what a memory limit costs"
 .venv/bin/python bench/scenarios/spill.py --numpack-path "$root/build/bench/package" \
   --json build/bench/spill.json
+
+say "single calls of the Python package"
+rounds=5
+if [ "$min_time" = 0.1s ]; then rounds=2; fi
+.venv/bin/python bench/scenarios/calls.py --numpack-path "$root/build/bench/package" \
+  --rounds $rounds --json build/bench/calls.json
 
 say "single calls of the C++ library"
 "$(bazel "${startup[@]}" info --noshow_progress bazel-bin)/bench/store_bench" \

@@ -14,6 +14,7 @@ __all__ = [
     "BatchModeError",
     "CorruptStoreError",
     "IndexOutOfRangeError",
+    "IndexTypeError",
     "StaleArrayError",
     "StoreIOError",
     "StoreLockedError",
@@ -31,6 +32,10 @@ class ArrayNotFoundError(KeyError, ValueError, RuntimeError):
 
 class IndexOutOfRangeError(IndexError, ValueError, RuntimeError):
     """A row index outside ``-n..n-1``; the message names index, array and number of rows."""
+
+
+class IndexTypeError(TypeError, IndexError):
+    """A key that is no index of an array: NumPy's IndexError, and the TypeError of NumPack 0.7."""
 
 
 class BatchModeError(RuntimeError):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numpack import _native
-from numpack.errors import IndexOutOfRangeError, StaleArrayError
+from numpack.errors import IndexOutOfRangeError, IndexTypeError, StaleArrayError
 from numpack.names import dtype_code
 from numpack.typing import Array, Mask
 
@@ -43,6 +43,13 @@ def _as_row_key(key: Any, rows: int) -> Any:
         if array.ndim == 1 and array.size == 0 and array.dtype.kind not in "iub":
             return array.astype(np.intp)
     return key
+
+
+def _is_no_index(key: Any) -> bool:
+    """Whether NumPy would index nothing with it: floats, text, sets."""
+    if isinstance(key, (list, np.ndarray)):
+        return np.asarray(key).dtype.kind not in "iub"
+    return not isinstance(key, (tuple, slice, SupportsIndex))
 
 
 def _row_numbers(indices: object) -> npt.NDArray[np.integer[Any]]:
@@ -121,9 +128,9 @@ class LazyArray(_native.LazyBase):
 
     Indexing and arithmetic give ordinary ndarrays in memory, with NumPy's rules but for one:
     ``lazy[i]`` of a 1-D array has shape (1,). ``np.asarray(lazy)`` is a read-only view without a
-    copy. Rows by slices, and by lists or arrays of ints or bools, are copied by several threads when
-    they are many. Where files are not mapped (NumPack.mapped) such rows alone are read; all else
-    reads the whole array once, and keeps it.
+    copy. Rows by slices, and by lists or arrays of ints or bools, are copied by several threads
+    when they are many. Where files are not mapped (NumPack.mapped) such rows alone are read; all
+    else reads the whole array once, and keeps it.
     """
 
     __module__ = "numpack"
@@ -211,12 +218,16 @@ class LazyArray(_native.LazyBase):
     def _index(self, key: Any) -> Array:
         """What the native ``__getitem__`` leaves to NumPy: all but rows in plain forms."""
         view = self._view
-        if isinstance(key, tuple):
-            return _in_memory(view[key])
         if view.ndim == 1 and isinstance(key, (int, np.integer)) and not isinstance(key, bool):
             return np.array([view[key]], dtype=view.dtype)
-        rows = len(view) if view.ndim > 0 else 0
-        return _in_memory(view[_as_row_key(key, rows)])
+        if not isinstance(key, tuple):
+            key = _as_row_key(key, len(view) if view.ndim > 0 else 0)
+        try:
+            return _in_memory(view[key])
+        except IndexError as error:
+            if _is_no_index(key):
+                raise IndexTypeError(str(error)) from None
+            raise
 
     def __iter__(self) -> Iterator[Array]:
         return (self[i] for i in range(len(self)))

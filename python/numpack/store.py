@@ -107,8 +107,9 @@ class NumPack(_native.Store):
     write and reads for long does better without it.
     mappings: whether to map files. With False nothing is shared with them: a lazy array reads the
     rows that are asked for, writable batch mode works on copies that flush() and its end write
-    back, and one process at a time has the store open. For file systems on which mapping is impossible or unsafe. Where one refuses
-    mappings, the store goes without by itself, with a RuntimeWarning.
+    back, and one process at a time has the store open. For file systems on which mapping is
+    impossible or unsafe. Where one refuses mappings, the store goes without by itself, with a
+    RuntimeWarning.
 
     Constructing one touches no file: ``open()`` or ``with`` does. Each changing call is one commit,
     which a killed process never loses; ``close()`` and ``flush()`` make commits survive a power

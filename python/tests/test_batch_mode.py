@@ -285,6 +285,25 @@ def test_B22_replace(npk):
     assert npk.load("a").tolist() == [-2, 2, 4, -1, 8]
 
 
+@pytest.mark.parametrize("change", ["append", "drop", "replace"])
+def test_B26_the_object_held_before_is_no_longer_linked(npk, change):
+    npk.save({"a": numbers(4)})
+    with npk.batch_mode():
+        held = npk.load("a")
+        npk.save({"a": held})
+        if change == "append":
+            npk.append({"a": numbers(1)})
+        elif change == "drop":
+            npk.drop("a", [0])
+        else:
+            npk.replace({"a": numbers(1) - 5}, [2])
+        fresh = npk.load("a")
+        assert fresh is not held
+        held[:] = -99
+        assert -99 not in npk.load("a")
+    assert -99 not in npk.load("a")
+
+
 def test_B23_update_and_clone(npk):
     npk.save({"a": numbers(5)})
     with npk.batch_mode():

@@ -78,7 +78,7 @@ def test_P7_issubdtype_takes_tuples():
         np.issubdtype("no such type", np.integer)
 
 
-def test_E_bases():
+def test_E1_E2_E3_E4_E5_E6_bases():
     for base in (KeyError, ValueError, RuntimeError):
         assert issubclass(ArrayNotFoundError, base)
     for base in (IndexError, ValueError, RuntimeError):

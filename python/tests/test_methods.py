@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from helpers import DTYPES, numbers, same
+from helpers import DTYPES, commit_records, numbers, same
 from numpack import ArrayNotFoundError, CorruptStoreError, NumPack
 
 
@@ -46,6 +46,19 @@ def test_S2_all_checked_before_anything_is_written(npk):
             npk.save({"a": numbers(3), "new": numbers(1), "bad": bad})
         assert same(npk.load("a"), numbers(2))
         assert npk.get_member_list() == ["a"]
+
+
+def test_S3_one_call_is_one_commit(path):
+    with NumPack(path) as npk:
+        npk.save({"a": numbers(3)})
+        before = commit_records(path)
+        npk.save({"a": numbers(5), "b": numbers(2), "c": numbers(1)})
+        assert commit_records(path) == before + 1
+        with pytest.raises(ValueError):
+            npk.save({"a": -numbers(5), "d": np.array(["text"])})
+        assert commit_records(path) == before + 1
+        assert same(npk.load("a"), numbers(5))
+        assert not npk.has_array("d")
 
 
 def test_S_keyword_names(npk):
@@ -547,6 +560,13 @@ def test_M5_M6_metadata(npk, path, dtype):
     assert info["size_bytes"] == 12 * np.dtype(dtype).itemsize
     assert info["last_modified"] == npk.get_modify_time("a")
     assert isinstance(info["data_file"], str)
+
+
+def test_M7_io_stats(path):
+    npk = NumPack(path)
+    assert isinstance(npk.get_io_stats()["stats_available"], bool)
+    with npk:
+        assert isinstance(npk.get_io_stats()["stats_available"], bool)
 
 
 def test_M9_always_true(npk):

@@ -150,6 +150,28 @@ def test_W11_end(path, raising, rows):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no file size limits there")
+@pytest.mark.parametrize("rows", [10, 200_000])
+def test_W12_used_after_the_end(path, rows):
+    npk = NumPack(path)
+    npk.open()
+    npk.save({"a": numbers(rows)})
+    with npk.writable_batch_mode() as wb:
+        array = wb.load("a")
+        part, buffer = array[2:5], memoryview(array)
+        array += 1
+    assert not array.flags.writeable
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 5
+    part[:] = -1  # harmless, and in no store
+    buffer[6] = -1
+    assert array[7] == 8
+    npk.save({"a": npk.load("a"), "b": numbers(rows)})
+    npk.close()
+    assert array[7] == 8
+    with NumPack(path) as again:
+        assert same(again.load("a"), numbers(rows) + 1)
+
+
 def test_W13_no_space_is_an_error_of_load(path):
     code = """
 import os, resource, signal, sys
