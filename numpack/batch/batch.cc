@@ -125,6 +125,8 @@ void Batch::Rollback() {
 
 BatchStats Batch::stats() const { return state_ == nullptr ? BatchStats() : state_->stats(); }
 
+uint64_t Batch::version() const { return state_->version(); }
+
 std::vector<std::string> Batch::CachedNames() const {
   return ended_ ? std::vector<std::string>() : state_->CachedNames();
 }

@@ -137,6 +137,12 @@ class Batch {
   BatchStats stats() const;
   std::vector<std::string> CachedNames() const;  // in memory now
   std::vector<std::string> DirtyNames() const;   // saved and not yet published
+  // As long as it stays the same, Load returns the arrays that it returned before, and Save of one
+  // of them once more, if it was saved and has not been reshaped, changes nothing but the time of
+  // the change. For bindings that remember arrays, of batches without a memory limit (with one,
+  // each use counts) and while no other thread is in a call on the batch. Read it before the call
+  // whose result is remembered. Takes no lock.
+  uint64_t version() const;
   // The array in memory under that name, if any; counts neither as a use nor as a hit.
   std::optional<AnyArray> Cached(absl::string_view name) const;
   // Forgets the array in memory; a pending change survives (it is spilled), the next Load makes a

@@ -43,6 +43,12 @@ bool SameMemory(const AnyArray& a, const AnyArray& b) {
          a.view().strides == b.view().strides;
 }
 
+// Whether a binding's callers would see one object.
+bool SameObject(const AnyArray& a, const AnyArray& b) {
+  return SameMemory(a, b) && a.owner() != nullptr && b.owner() != nullptr &&
+         a.owner()->identity() == b.owner()->identity();
+}
+
 // A copy of the given rows of an array in memory.
 absl::StatusOr<AnyArray> CopyRows(const AnyArray& array, absl::Span<const int64_t> rows,
                                   const ArrayFactory& factory) {
@@ -200,6 +206,7 @@ absl::Status BatchState::Save(absl::string_view name, AnyArray array) {
   const uint64_t place = PlaceOf(name);
   std::optional<Value> replaced;
   if (const auto it = values_.find(name); it != values_.end()) replaced = std::move(it->second);
+  if (replaced.has_value() && !SameObject(replaced->array, array)) NewVersion();
   // Saved once more: what was written of it may still be right.
   const bool again = was_dirty && SameMemory(replaced->array, array);
   const Copy copy = again && replaced->copy != Copy::kNone ? Copy::kEarlier : Copy::kNone;
@@ -252,6 +259,7 @@ absl::StatusOr<uint64_t> BatchState::WriteBack(absl::string_view name) {
     NUMPACK_RETURN_IF_ERROR(transaction_->Save(name, value.array.view(), value.place));
   }
   value.copy = HeldElsewhere(value.array) ? Copy::kEarlier : Copy::kSame;
+  if (value.copy == Copy::kSame) NewVersion();  // whoever takes it now has to say so
   return is_there ? 0 : static_cast<uint64_t>(value.array.nbytes());
 }
 
@@ -262,6 +270,7 @@ absl::Status BatchState::WriteAhead(absl::string_view name) {
 }
 
 void BatchState::DropValue(absl::string_view name) {
+  NewVersion();
   policy_.Erase(name);
   values_.erase(name);
 }
@@ -283,6 +292,7 @@ absl::Status BatchState::MakeRoom(uint64_t incoming, absl::string_view except) {
     } else if (HasUnsavedChange(victim->key)) {
       unsaved_.insert(std::string(victim->key));
     }
+    NewVersion();
     values_.erase(it);
     policy_.Evict(victim->key);
   }
@@ -397,6 +407,7 @@ void BatchState::Rollback() {
 }
 
 void BatchState::ForgetAll() {
+  NewVersion();
   policy_.Clear();
   values_.clear();
   save_order_.clear();

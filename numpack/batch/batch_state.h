@@ -7,6 +7,7 @@
 #ifndef NUMPACK_BATCH_BATCH_STATE_H_
 #define NUMPACK_BATCH_BATCH_STATE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -70,6 +71,7 @@ class BatchState {
   void Rollback();
 
   BatchStats stats() const;
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
   std::vector<std::string> CachedNames() const;
   std::vector<std::string> DirtyNames() const;
   std::optional<AnyArray> Cached(absl::string_view name);
@@ -111,6 +113,11 @@ class BatchState {
   uint64_t PlaceOf(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The array of a value, for the caller to hold.
   static AnyArray HandOut(Value& value);
+  // To be called when an array in memory leaves or is replaced, or when what was handed out no
+  // longer counts as such.
+  void NewVersion() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    version_.fetch_add(1, std::memory_order_acq_rel);
+  }
   void DropValue(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void NoteSaved(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Evicts and spills until `incoming` more bytes fit, or nothing more can go; not the array
@@ -146,6 +153,7 @@ class BatchState {
   int64_t spills_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t spilled_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Duration flush_time_ ABSL_GUARDED_BY(mu_);
+  std::atomic<uint64_t> version_{1};  // changes under mu_
 };
 
 }  // namespace numpack

@@ -131,6 +131,40 @@ TEST_F(BatchTest, AnArrayHandedOutAgainMayChange) {
   EXPECT_EQ(ValuesOf(store_.View("b"))[0], 88);
 }
 
+TEST_F(BatchTest, TheVersionTellsWhenWhatWasHandedOutIsNoLongerRight) {
+  Batch batch = Begin();
+  uint64_t version = batch.version();
+  const auto changed = [&] { return version != std::exchange(version, batch.version()); };
+  const Array<float> held = *batch.Load<float>("a");
+  ASSERT_OK(batch.Load("a").status());
+  ASSERT_OK(batch.Load("b").status());
+  ASSERT_OK(batch.Save("a", held));
+  ASSERT_OK(batch.Save("a", held));
+  ASSERT_OK(batch.Save("new", NewArray(Iota(3))));
+  ASSERT_OK(batch.Lazy("a").status());
+  ASSERT_OK(batch.LoadRows("a", {1}).status());
+  EXPECT_FALSE(changed()) << "nothing of the kind has happened";
+
+  ASSERT_OK(batch.Save("a", NewArray(Iota(1000))));
+  EXPECT_TRUE(changed()) << "another array";
+  ASSERT_OK(batch.Lazy("a").status());  // nobody holds it: later it is taken to be unchanged
+  EXPECT_TRUE(changed());
+  const Array<float> rows = NewArray(Iota(3));
+  ASSERT_OK(batch.Append("a", AnyArray(rows).view()));
+  EXPECT_TRUE(changed());
+  ASSERT_OK(batch.Load("b").status());
+  ASSERT_OK(batch.Forget("b"));
+  EXPECT_TRUE(changed());
+  ASSERT_OK(batch.Remove("new"));
+  EXPECT_TRUE(changed());
+  ASSERT_OK(batch.Flush());
+  EXPECT_TRUE(changed());
+  batch.Rollback();
+  EXPECT_TRUE(changed());
+  ASSERT_OK(batch.Commit());
+  EXPECT_TRUE(changed());
+}
+
 TEST_F(BatchTest, RowsOfASavedArrayComeFromMemory) {
   Batch batch = Begin();
   const Floats values = Iota(12);

@@ -33,6 +33,8 @@ class ArrayOwner {
   // True when somebody other than the shared_ptrs to this object uses the memory too (a Python
   // reference).
   virtual bool HeldElsewhere() const { return false; }
+  // What this ties in: equal for two owners of one object of a binding.
+  virtual const void* identity() const { return this; }
 };
 
 template <typename T>

@@ -70,6 +70,35 @@ class Store:
 
     def __init__(self, path: str, strict: bool) -> None: ...
 
+    @overload
+    def load(self, array_name: str, lazy: Literal[False] | None = False, *, out: numpack.typing.Array | None = None) -> numpack.typing.Array: ...
+    @overload
+    def load(self, array_name: str, lazy: Literal[True], *, out: None = None) -> numpack.LazyArray: ...
+    @overload
+    def load(self, array_name: str, lazy: bool | None, *, out: None = None) -> numpack.typing.Array | numpack.LazyArray:
+        """
+        Load an array.
+
+        Outside a batch: a new, writable, C-contiguous ndarray, independent of the store. In batch mode: the cached
+        array, the same object at every load. With lazy=True: a LazyArray, whose elements stay in the file (in batch mode
+        the cached array, if there is one). With out: the elements are copied into that array, which is returned; it must be
+        C-contiguous, writable, and have the stored dtype and shape.
+
+        Raises ArrayNotFoundError (a KeyError) for a missing array, CorruptStoreError when its data is damaged, ValueError
+        when out does not fit.
+        """
+
+    def save(self, arrays: dict[str, numpack.typing.Array]) -> None:
+        """
+        Store each array under its key, replacing what was there. All of them become visible in one commit, or none.
+
+        Outside a batch the elements are copied to the store. In batch mode a reference is kept, nothing is written yet,
+        and later changes of the array in place are published too.
+
+        Raises ValueError (no dict, empty name, unsupported dtype), TypeError (a name that is no str, a value that is no
+        ndarray), OSError (no space, ...), BatchModeError (an array that is open in writable batch mode).
+        """
+
     def _open(self, lock_wait_seconds: float, checksum: bool, read_only: bool, mappings: bool) -> str: ...
 
     def _is_mapped(self) -> bool: ...
@@ -94,24 +123,6 @@ class Store:
     @property
     def is_closed(self, /) -> bool:
         """The opposite of is_opened."""
-
-    @overload
-    def load(self, array_name: str, lazy: Literal[False] | None = False, *, out: numpack.typing.Array | None = None) -> numpack.typing.Array: ...
-    @overload
-    def load(self, array_name: str, lazy: Literal[True], *, out: None = None) -> numpack.LazyArray: ...
-    @overload
-    def load(self, array_name: str, lazy: bool | None, *, out: None = None) -> numpack.typing.Array | numpack.LazyArray:
-        """
-        Load an array.
-
-        Outside a batch: a new, writable, C-contiguous ndarray, independent of the store. In batch mode: the cached
-        array, the same object at every load. With lazy=True: a LazyArray, whose elements stay in the file (in batch mode
-        the cached array, if there is one). With out: the elements are copied into that array, which is returned; it must be
-        C-contiguous, writable, and have the stored dtype and shape.
-
-        Raises ArrayNotFoundError (a KeyError) for a missing array, CorruptStoreError when its data is damaged, ValueError
-        when out does not fit.
-        """
 
     def __getitem__(self, array_name: str) -> numpack.typing.Array:
         """Same as load(array_name), errors included."""
@@ -164,17 +175,6 @@ class Store:
     def _count(self) -> int: ...
 
     def _infos(self) -> dict[str, tuple[tuple[int, ...], numpy.dtype[Any], int, int]]: ...
-
-    def save(self, arrays: dict[str, numpack.typing.Array]) -> None:
-        """
-        Store each array under its key, replacing what was there. All of them become visible in one commit, or none.
-
-        Outside a batch the elements are copied to the store. In batch mode a reference is kept, nothing is written yet,
-        and later changes of the array in place are published too.
-
-        Raises ValueError (no dict, empty name, unsupported dtype), TypeError (a name that is no str, a value that is no
-        ndarray), OSError (no space, ...), BatchModeError (an array that is open in writable batch mode).
-        """
 
     def append(self, arrays: dict[str, numpack.typing.Array]) -> None:
         """

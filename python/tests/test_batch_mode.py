@@ -1,8 +1,10 @@
 """Batch mode: rows B."""
 
+import inspect
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -861,3 +863,194 @@ def test_recommend_mode(npk):
     for wrong in (1.5, True, None):
         with pytest.raises(TypeError):
             npk.recommend_mode(wrong)
+
+
+# --- Loads and saves that come again and again are answered from what is remembered of them
+
+
+def test_repeated_calls_count_and_are_the_same(npk):
+    npk.save({"a": numbers(4), "b": numbers(3)})
+    with npk.batch_mode() as batch:
+        first = npk.load("a")
+        for _ in range(10):
+            assert npk.load("a") is first
+            assert npk.load(array_name="a") is first
+            assert npk["a"] is first
+        assert (batch.stats.misses, batch.stats.hits) == (1, 30)
+        npk.load("b")
+        assert batch.stats.misses == 2
+    assert (batch.stats.misses, batch.stats.hits) == (2, 30)
+    with npk.batch_mode() as batch:
+        assert npk.load("a") is not first
+        assert (batch.stats.misses, batch.stats.hits) == (1, 0)
+
+
+AFTERWARDS = {
+    "append": (lambda npk, a: npk.append({"a": numbers(1)}), lambda a: np.append(a, 0)),
+    "drop": (lambda npk, a: npk.drop("a", [0]), lambda a: a[1:]),
+    "drop all": (lambda npk, a: npk.drop("a"), lambda a: a[:0]),
+    "replace": (lambda npk, a: npk.replace({"a": numbers(1)}, [2]), lambda a: a * [1, 1, 0, 1]),
+    "save another": (lambda npk, a: npk.save({"a": a + 5}), lambda a: a + 5),
+    "save a view": (lambda npk, a: npk.save({"a": a[::-1]}), lambda a: a[::-1]),
+    "save under an equal name": (
+        lambda npk, a: npk.save({"".join(["", "a"]): a + 5}),
+        lambda a: a + 5,
+    ),
+    "remove and save": (
+        lambda npk, a: (npk.remove("a"), npk.save({"a": a * 3})),
+        lambda a: a * 3,
+    ),
+    "reset and save": (lambda npk, a: (npk.reset(), npk.save({"a": a * 3})), lambda a: a * 3),
+    "flush": (lambda npk, a: npk._batch_context.flush(), lambda a: a),
+    "forget": (lambda npk, a: npk._memory_cache.pop("a"), lambda a: a),
+    "lazy": (lambda npk, a: npk.load("a", lazy=True), lambda a: a),
+    "nothing": (lambda npk, a: None, lambda a: a),
+}
+
+
+@pytest.mark.parametrize("change", AFTERWARDS)
+@pytest.mark.parametrize("saved", [False, True])
+def test_repeated_calls_after_a_change(npk, change, saved):
+    """Whatever happens in between, the next load and save mean what they say."""
+    do, expect = AFTERWARDS[change]
+    npk.save({"a": numbers(4) + 1})
+    with npk.batch_mode():
+        for _ in range(3):
+            array = npk.load("a")
+            array *= 2
+            if saved:
+                npk.save({"a": array})
+        known = array.copy()
+        do(npk, array)
+        linked = not (not saved and change in ("append", "drop", "replace", "flush", "forget"))
+        stored = known if linked or saved else numbers(4) + 1
+        after = npk.load("a")
+        assert same(np.ascontiguousarray(after), np.ascontiguousarray(expect(stored)))
+        for _ in range(3):
+            again = npk.load("a")
+            assert again is after
+            again += 1
+            npk.save({"a": again})
+        final = np.array(after)
+    assert same(npk.load("a"), final)
+
+
+def test_repeated_saves_see_new_shapes_and_types(npk):
+    npk.save({"a": numbers(6)})
+    with npk.batch_mode():
+        array = npk.load("a")
+        for _ in range(3):
+            npk.save({"a": array})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            array.shape = (3, 2)
+            npk.save({"a": array})
+            assert npk.get_shape("a") == (3, 2)
+            array.dtype = np.int64
+            npk.save({"a": array})
+        assert npk.get_metadata()["arrays"]["a"]["dtype"] == "Int64"
+        expected = array.copy()
+    assert same(npk.load("a"), expected)
+
+
+def test_repeated_saves_have_their_time(npk):
+    npk.save({"a": numbers(6), "b": numbers(6)})
+    with npk.batch_mode():
+        arrays = {"a": npk.load("a"), "b": npk.load("b")}
+        times = []
+        for _ in range(5):
+            npk.save(arrays)
+            times.append(npk.get_modify_time("a"))
+            time.sleep(0.002)
+        assert times == sorted(set(times))
+        npk.save(arrays)
+        assert npk.get_metadata()["arrays"]["b"]["last_modified"] > times[-1]
+
+
+def test_repeated_calls_end_with_the_batch(npk):
+    npk.save({"a": numbers(4)})
+    context = npk.batch_mode()
+    with context:
+        array = npk.load("a")
+        for _ in range(3):
+            npk.save({"a": array})
+            npk.load("a")
+    assert npk.load("a") is not array
+    array += 1
+    assert same(npk.load("a"), numbers(4))
+    with context:
+        context.rollback()
+        array = npk.load("a")
+        npk.save({"a": array})
+        npk.save({"a": array})
+        array += 1
+        context.rollback()
+        assert same(npk.load("a"), numbers(4))
+        npk.close()
+        with pytest.raises(RuntimeError, match="not opened or has been closed"):
+            npk.load("a")
+        with pytest.raises(RuntimeError, match="not opened or has been closed"):
+            npk.save({"a": array})
+
+
+def test_repeated_calls_in_a_limited_batch(npk):
+    """Each use counts for what is evicted."""
+    npk.save({name: numbers(1000) for name in "abc"})
+    with npk.batch_mode(memory_limit=0.017) as batch:
+        for _ in range(5):
+            npk.load("a")
+            npk.load("b")
+        npk.load("a")
+        npk.load("c")  # b goes
+        assert sorted(npk._memory_cache) == ["a", "c"]
+        assert batch.stats.evictions == 1
+
+
+def test_wrong_calls_of_load_and_save(npk):
+    npk.save({"a": numbers(4)})
+    with npk.batch_mode():
+        npk.load("a")
+        for call in (
+            lambda: npk.load(),
+            lambda: npk.load("a", False, None),
+            lambda: npk.load("a", array_name="a"),
+            lambda: npk.load("a", lasy=True),
+            lambda: npk.load(["a"]),
+            lambda: npk.save(),
+            lambda: npk.save({}, {}),
+            lambda: npk.save(array={}),
+            lambda: npk.save({}, arrays={}),
+            lambda: NumPack.load(),
+            lambda: NumPack.save(object(), {}),
+        ):
+            with pytest.raises(TypeError):
+                call()
+
+
+def test_signatures_can_be_read():
+    assert str(inspect.signature(NumPack.load)) == "(self, /, array_name, lazy=False, *, out=None)"
+    assert str(inspect.signature(NumPack.save)) == "(self, /, arrays)"
+
+
+def test_repeated_calls_from_many_threads(npk):
+    """While others change the same batch."""
+    npk.save({"a": numbers(100), "b": numbers(100), "rows": numbers(5, 2)})
+    with npk.batch_mode():
+        arrays = {"a": npk.load("a"), "b": npk.load("b")}
+
+        def read(_):
+            for _ in range(300):
+                assert npk.load("a") is arrays["a"]
+                npk.save({"b": arrays["b"]})
+                assert npk.load("b") is arrays["b"]
+
+        def change(_):
+            for _ in range(60):
+                npk.append({"rows": numbers(1, 2)})
+                npk.load("rows")
+                npk.load("a", lazy=True)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda work: work(0), [read, change, read, change]))
+    assert npk.get_shape("rows") == (125, 2)
+    assert same(npk.load("a"), numbers(100))

@@ -201,6 +201,7 @@ def failing(npk: NumPack) -> None:
     classes += [numpack.CorruptStoreError, numpack.StoreIOError, numpack.StoreLockedError]
     others: list[type[Exception]] = [errors.BatchModeError, errors.IndexOutOfRangeError]
     others += [errors.StaleArrayError, errors.UnsavedChangeWarning, numpack.BatchModeError]
+    others += [errors.IndexTypeError]
     others += [numpack.IndexOutOfRangeError, numpack.StaleArrayError]
 
 

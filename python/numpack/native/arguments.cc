@@ -37,7 +37,8 @@ std::vector<NamedNdarray> NdarraysOf(nb::handle arrays) {
     nb::object ndarray = CheckedNdarray(PyTuple_GET_ITEM(item.ptr(), 1), name);
     ArrayView view = ViewOf(ndarray);
     nb::object pin = Pin(ndarray);
-    result.push_back({std::string(name), std::move(ndarray), std::move(view), std::move(pin)});
+    result.push_back({nb::borrow(PyTuple_GET_ITEM(item.ptr(), 0)), std::string(name),
+                      std::move(ndarray), std::move(view), std::move(pin)});
   }
   return result;
 }

@@ -18,6 +18,7 @@ absl::string_view NameOf(nanobind::handle name);
 
 // One entry of a dict of arrays.
 struct NamedNdarray {
+  nanobind::object key;  // the name as it was given
   std::string name;
   nanobind::object ndarray;
   ArrayView view;        // of `ndarray`

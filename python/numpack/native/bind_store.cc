@@ -4,6 +4,7 @@
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
+#include "python/numpack/native/c_function.h"
 #include "python/numpack/native/gil.h"
 #include "python/numpack/native/results.h"
 #include "python/numpack/native/status.h"
@@ -14,6 +15,67 @@ namespace {
 
 namespace nb = nanobind;
 using nb::literals::operator""_a;  // NOLINT(misc-unused-using-decls): clang-tidy 14 misses its uses
+
+// --- load and save, which programs call in loops
+
+PyObject* Load(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+  static constexpr const char* kParameters[] = {"array_name", "lazy", "out"};
+  static constexpr Signature kSignature = {"load", kParameters, 2, 1};
+  Store* const store = InstanceOf<Store>(self);
+  if (store == nullptr) return nullptr;
+  if (count == 1 && keywords == nullptr) {
+    if (PyObject* const array = store->LoadHot(arguments[0]); array != nullptr) return array;
+  }
+  PyObject* values[] = {nullptr, Py_False, Py_None};
+  if (!BindArguments(kSignature, arguments, count, keywords, values)) return nullptr;
+  return CallFromC([&] { return store->Load(values[0], values[1], values[2]).release().ptr(); });
+}
+
+PyObject* Save(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+  static constexpr const char* kParameters[] = {"arrays"};
+  static constexpr Signature kSignature = {"save", kParameters, 1, 1};
+  Store* const store = InstanceOf<Store>(self);
+  PyObject* arrays = nullptr;
+  if (store == nullptr || !BindArguments(kSignature, arguments, count, keywords, &arrays))
+    return nullptr;
+  if (store->SaveHot(arrays)) Py_RETURN_NONE;
+  return CallFromC([&] {
+    store->Save(arrays);
+    return Py_NewRef(Py_None);
+  });
+}
+
+// CPython has a public name for the type from 3.13 on.
+using FastFunction = PyObject*(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+
+PyCFunction AsFunction(FastFunction* function) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+// The first lines are what inspect.signature() reads. stub_patterns.txt has the types.
+constexpr char kLoadDoc[] = R"(load($self, /, array_name, lazy=False, *, out=None)
+--
+
+Load an array.
+
+Outside a batch: a new, writable, C-contiguous ndarray, independent of the store. In batch mode: the cached
+array, the same object at every load. With lazy=True: a LazyArray, whose elements stay in the file (in batch mode
+the cached array, if there is one). With out: the elements are copied into that array, which is returned; it must be
+C-contiguous, writable, and have the stored dtype and shape.
+
+Raises ArrayNotFoundError (a KeyError) for a missing array, CorruptStoreError when its data is damaged, ValueError
+when out does not fit.)";
+
+constexpr char kSaveDoc[] = R"(save($self, /, arrays)
+--
+
+Store each array under its key, replacing what was there. All of them become visible in one commit, or none.
+
+Outside a batch the elements are copied to the store. In batch mode a reference is kept, nothing is written yet,
+and later changes of the array in place are published too.
+
+Raises ValueError (no dict, empty name, unsupported dtype), TypeError (a name that is no str, a value that is no
+ndarray), OSError (no space, ...), BatchModeError (an array that is open in writable batch mode).)";
 
 void BindLifeCycle(nb::class_<Store>& store) {
   store.def(nb::init<std::string, bool>(), "path"_a, "strict"_a)
@@ -36,22 +98,6 @@ Without mappings, what writable batch mode has changed so far is written to the 
 
 void BindReading(nb::class_<Store>& store) {
   store
-      .def("load", &Store::Load, "array_name"_a, "lazy"_a.none() = false, nb::kw_only(),
-           "out"_a = nb::none(),
-           // stub_patterns.txt tells type checkers which arguments give which.
-           nb::sig("def load(self, array_name: str, lazy: bool | None = False, *, out: "
-                   "numpack.typing.Array | None = None) -> numpack.typing.Array | "
-                   "numpack.LazyArray"),
-           R"(
-Load an array.
-
-Outside a batch: a new, writable, C-contiguous ndarray, independent of the store. In batch mode: the cached
-array, the same object at every load. With lazy=True: a LazyArray, whose elements stay in the file (in batch mode
-the cached array, if there is one). With out: the elements are copied into that array, which is returned; it must be
-C-contiguous, writable, and have the stored dtype and shape.
-
-Raises ArrayNotFoundError (a KeyError) for a missing array, CorruptStoreError when its data is damaged, ValueError
-when out does not fit.)")
       .def(
           "__getitem__",
           [](const Store& self, nb::handle name) { return self.Load(name, Py_False, Py_None); },
@@ -100,15 +146,6 @@ What a batch has pending is not in it. Until this process writes, limbo counts a
 
 void BindChanging(nb::class_<Store>& store) {
   store
-      .def("save", &Store::Save, "arrays"_a.none(),
-           nb::sig("def save(self, arrays: dict[str, numpack.typing.Array]) -> None"), R"(
-Store each array under its key, replacing what was there. All of them become visible in one commit, or none.
-
-Outside a batch the elements are copied to the store. In batch mode a reference is kept, nothing is written yet,
-and later changes of the array in place are published too.
-
-Raises ValueError (no dict, empty name, unsupported dtype), TypeError (a name that is no str, a value that is no
-ndarray), OSError (no space, ...), BatchModeError (an array that is open in writable batch mode).)")
       .def("append", &Store::Append, "arrays"_a.none(),
            nb::sig("def append(self, arrays: dict[str, numpack.typing.Array]) -> None"), R"(
 Add the rows of each value after the last row of the array of that name, in one commit.
@@ -176,7 +213,14 @@ void BindModes(nb::class_<Store>& store) {
 }  // namespace
 
 void BindStore(nb::module_& module) {
-  nb::class_<Store> store(module, "Store", "Native base of numpack.NumPack.");
+  static PyMethodDef methods[] = {
+      {"load", AsFunction(Load), METH_FASTCALL | METH_KEYWORDS, kLoadDoc},
+      {"save", AsFunction(Save), METH_FASTCALL | METH_KEYWORDS, kSaveDoc},
+      {nullptr, nullptr, 0, nullptr},
+  };
+  static PyType_Slot slots[] = {{Py_tp_methods, methods}, {0, nullptr}};
+  nb::class_<Store> store(module, "Store", nb::type_slots(slots),
+                          "Native base of numpack.NumPack.");
   BindLifeCycle(store);
   BindReading(store);
   BindChanging(store);

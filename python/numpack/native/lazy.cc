@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "numpack/base/status_macros.h"
+#include "python/numpack/native/c_function.h"
 #include "python/numpack/native/gil.h"
 #include "python/numpack/native/ndarray.h"
 #include "python/numpack/native/numpy_api.h"
@@ -51,7 +52,7 @@ bool IsInteger(nb::handle key) {
 }
 
 nb::object MakeLazyArray() {
-  // Looked up anew each time: a subinterpreter, or a reloaded module, has a type of its own.
+  // Looked up anew each time: a reloaded module has a type of its own.
   return nb::inst_alloc(nb::module_::import_("numpack.lazy_array").attr("LazyArray"));
 }
 
@@ -64,26 +65,11 @@ nb::object NewLazyArrayOf(Source source, nb::object name, nb::object origin) {
   return self;
 }
 
-// Null, with an exception, for an object that was not made here.
-LazyBase* Self(PyObject* self) {
-  if (nb::inst_ready(self)) return nb::inst_ptr<LazyBase>(self);
-  PyErr_SetString(PyExc_TypeError, "this LazyArray was not made by numpack");
-  return nullptr;
-}
-
-// Runs `get(LazyBase&)`, which returns a new reference, and hands its exceptions to Python.
+// Runs `get(LazyBase&)`, which returns a new reference.
 template <typename Get>
 PyObject* Guarded(PyObject* self, Get get) {
-  LazyBase* const lazy = Self(self);
-  if (lazy == nullptr) return nullptr;
-  try {
-    return get(*lazy);
-  } catch (nb::python_error& error) {
-    error.restore();
-  } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
-  }
-  return nullptr;
+  LazyBase* const lazy = InstanceOf<LazyBase>(self);
+  return lazy == nullptr ? nullptr : CallFromC([&] { return get(*lazy); });
 }
 
 // memoryview(lazy): the ndarray's own buffer, which keeps the ndarray and so the mapping.
@@ -97,7 +83,7 @@ int GetBuffer(PyObject* self, Py_buffer* buffer, int flags) {
 }
 
 Py_ssize_t Length(PyObject* self) {
-  const LazyBase* const lazy = Self(self);
+  const LazyBase* const lazy = InstanceOf<LazyBase>(self);
   if (lazy == nullptr) return -1;
   if (lazy->rows() >= 0) return static_cast<Py_ssize_t>(lazy->rows());
   PyErr_SetString(PyExc_TypeError, "len() of a 0-d LazyArray");
@@ -117,7 +103,7 @@ PyObject* Subscript(PyObject* self, PyObject* key) {
 // Attributes as C has them: a property of nanobind's costs twice the time.
 
 PyObject* GetShape(PyObject* self, void* /*unused*/) {
-  const LazyBase* const lazy = Self(self);
+  const LazyBase* const lazy = InstanceOf<LazyBase>(self);
   return lazy == nullptr ? nullptr : Py_NewRef(lazy->shape().ptr());
 }
 PyObject* GetDType(PyObject* self, void* /*unused*/) {

@@ -47,6 +47,8 @@ class NdarrayOwner final : public ArrayOwner {
     return Py_REFCNT(ndarray_) > 1 || (base != nullptr && Py_REFCNT(base) > 1);
   }
 
+  const void* identity() const override { return ndarray_; }
+
   nb::object ndarray() const { return nb::borrow(ndarray_); }
 
  private:

@@ -29,11 +29,23 @@ struct Handle {
   const std::string absolute_path;  // wherever the process goes
 };
 
+// Counts what is under way, under the GIL.
+class Running {
+ public:
+  explicit Running(int* count) : count_(count) { ++*count_; }
+  ~Running() { --*count_; }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  int* const count_;
+};
+
 class Session {
  public:
-  // `batch` is null outside batch mode.
-  Session(std::shared_ptr<Handle> handle, std::shared_ptr<Batch> batch)
-      : handle_(std::move(handle)), batch_(std::move(batch)) {}
+  // `batch` is null outside batch mode. `running` counts, under the GIL, the sessions there are.
+  Session(std::shared_ptr<Handle> handle, std::shared_ptr<Batch> batch, int* running)
+      : handle_(std::move(handle)), batch_(std::move(batch)), running_(running) {}
 
   // Another thread may have closed the store meanwhile: the last reference goes without the GIL.
   ~Session() {
@@ -83,6 +95,7 @@ class Session {
  private:
   std::shared_ptr<Handle> handle_;
   std::shared_ptr<Batch> batch_;
+  const Running running_;
 };
 
 }  // namespace numpack::python

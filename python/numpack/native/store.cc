@@ -53,6 +53,7 @@ std::string Store::Open(double lock_wait_seconds, bool checksum, bool read_only,
 absl::Status Store::CloseStatus() {
   std::shared_ptr<Handle> handle = std::move(handle_);
   std::shared_ptr<Batch> batch = std::move(batch_);
+  hot_.Clear();
   const bool doomed = batch_doomed_;
   batch_depth_ = 0;
   batch_doomed_ = false;
@@ -84,7 +85,7 @@ Session Store::Enter() const {
         "RuntimeError",
         absl::StrCat("NumPack '", path_, "' is in strict context mode: use it in a `with` block")));
   }
-  return Session(handle_, batch_);
+  return Session(handle_, batch_, &running_);
 }
 
 bool Store::IsMapped() const {

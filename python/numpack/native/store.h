@@ -18,6 +18,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "python/numpack/native/hot_arrays.h"
 #include "python/numpack/native/session.h"
 #include "python/numpack/native/writable.h"
 
@@ -48,6 +49,14 @@ class Store {
   void SetInContext(bool in_context) { in_context_ = in_context; }
   // The errors of every operation: see Enter.
   void RequireUsable() const { Enter(); }
+
+  // Answers to loads and saves of a batch without asking it; null and false when it has to be
+  // asked. The new reference is what Load(name) returns, and `arrays` a dict whose Save would
+  // change nothing but times.
+  PyObject* LoadHot(PyObject* name) {
+    return IsHot() ? Py_XNewRef(hot_.Loaded(name, batch_->version())) : nullptr;
+  }
+  bool SaveHot(PyObject* arrays);
 
   // Reading.
   nanobind::object Load(nanobind::handle name, nanobind::handle lazy, nanobind::handle out) const;
@@ -106,6 +115,14 @@ class Store {
   // handle.
   Session Enter() const;
 
+  // Whether hot_ may be used: no thread can be changing the batch.
+  bool IsHot() const {
+    return batch_ != nullptr && remembers_ && running_ == 0 && handle_ != nullptr &&
+           (!strict_ || in_context_);
+  }
+  // Tells the batch of saves that SaveHot has answered, so that it knows their times.
+  void SettleSaves() const;
+
   absl::Status CloseStatus();
   // Ends the batch. Needs no GIL.
   static absl::Status LeaveBatch(Batch& batch, bool doomed, bool discard);
@@ -119,6 +136,9 @@ class Store {
   int batch_depth_ = 0;
   bool batch_doomed_ = false;          // a nested block has discarded it
   std::shared_ptr<Batch> last_batch_;  // batch_, or the one that was: it has counters, no arrays
+  bool remembers_ = false;             // the batch has no memory limit, which would count uses
+  mutable HotArrays hot_;              // of batch_
+  mutable int running_ = 0;            // operations
   const std::shared_ptr<UnsavedNames> unsaved_ = std::make_shared<UnsavedNames>();
   std::shared_ptr<WritableArrays> writable_;
 };

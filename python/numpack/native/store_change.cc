@@ -29,6 +29,7 @@ void Store::Save(nb::handle arrays) {
     Check(session.OnStore([&](NumPack& store) { return store.Save(views); }));
     return;
   }
+  const uint64_t version = session.batch()->version();
   std::vector<AnyArray> shared;
   shared.reserve(named.size());
   for (const NamedNdarray& array : named) shared.push_back(Share(array.ndarray));
@@ -38,6 +39,29 @@ void Store::Save(nb::handle arrays) {
     }
     return absl::OkStatus();
   }));
+  if (session.batch() != batch_) return;
+  for (const NamedNdarray& array : named) hot_.NoteSaved(array.key, array.ndarray, version);
+}
+
+bool Store::SaveHot(PyObject* arrays) {
+  if (!IsHot() || !PyDict_CheckExact(arrays) || PyDict_GET_SIZE(arrays) == 0) return false;
+  const uint64_t version = batch_->version();
+  PyObject* name = nullptr;
+  PyObject* value = nullptr;
+  for (Py_ssize_t at = 0; PyDict_Next(arrays, &at, &name, &value) != 0;) {
+    if (!hot_.IsSaved(name, value, version)) return false;
+  }
+  return true;
+}
+
+void Store::SettleSaves() const {
+  const std::shared_ptr<Batch> batch = batch_;
+  if (batch == nullptr) return;
+  hot_.SettleSaves(batch->version(), [&](const nb::object& name, const nb::object& ndarray) {
+    AnyArray shared = Share(ndarray);
+    const absl::string_view text = NameOf(name);
+    Check(WithoutGil([&] { return batch->Save(text, std::move(shared)); }));
+  });
 }
 
 void Store::Append(nb::handle arrays) {

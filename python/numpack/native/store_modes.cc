@@ -48,6 +48,9 @@ int64_t Store::BeginBatch(std::optional<double> memory_limit_bytes, bool watch_u
     Check(WithoutGil([&batch] { return batch->Commit(); }));
     return number;
   }
+  hot_.Clear();
+  hot_.ResetHits();
+  remembers_ = !memory_limit_bytes.has_value();
   batch_ = std::move(batch);
   last_batch_ = batch_;
   batch_depth_ = 1;
@@ -73,11 +76,13 @@ void Store::EndBatch(int64_t number, bool discard) {
   const bool doomed = batch_doomed_;
   batch_doomed_ = false;
   const std::shared_ptr<Batch> batch = std::move(batch_);
+  hot_.Clear();
   Check(WithoutGil([&] { return LeaveBatch(*batch, doomed, discard); }));
 }
 
 void Store::RollbackBatch() {
   const std::shared_ptr<Batch> batch = batch_;
+  const Running running(&running_);
   if (batch != nullptr) WithoutGil([&] { batch->Rollback(); });
 }
 
@@ -92,6 +97,7 @@ nb::list Store::TakeUnsaved() {
 
 void Store::FlushBatch() {
   const std::shared_ptr<Batch> batch = batch_;
+  const Running running(&running_);
   if (batch != nullptr) Check(WithoutGil([&] { return batch->Flush(); }));
 }
 
@@ -100,7 +106,7 @@ nb::dict Store::BatchStatistics(int64_t number) const {
   const std::shared_ptr<Batch> batch = last_batch_;
   if (batch == nullptr || number != batch_number_) return result;
   const BatchStats stats = WithoutGil([&] { return batch->stats(); });
-  result["hits"] = stats.hits;
+  result["hits"] = stats.hits + hot_.hits();
   result["misses"] = stats.misses;
   result["evictions"] = stats.evictions;
   result["spills"] = stats.spills;
@@ -137,6 +143,7 @@ void Store::Forget(nb::handle name) {
   const std::shared_ptr<Batch> batch = batch_;
   if (batch == nullptr) return;
   const absl::string_view text = NameOf(name);
+  const Running running(&running_);
   Check(WithoutGil([&] { return batch->Forget(text); }));
 }
 

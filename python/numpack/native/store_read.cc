@@ -101,10 +101,15 @@ nb::object Store::Load(nb::handle name, nb::handle lazy, nb::handle out) const {
     if (nb::object cached = Cached(name); !cached.is_none()) return cached;
     return Snapshot(name);
   }
+  const Session session = Enter();
+  const uint64_t version = session.batch() == nullptr ? 0 : session.batch()->version();
   absl::StatusOr<AnyArray> array =
-      Enter().Read([&](auto& target) { return LoadFrom(target, text); });
+      session.Read([&](auto& target) { return LoadFrom(target, text); });
   if (!array.ok()) Raise(Explain(array.status(), text));
-  return ToNdarray(*std::move(array));
+  nb::object ndarray = ToNdarray(*std::move(array));
+  if (session.batch() != nullptr && session.batch() == batch_)
+    hot_.NoteLoaded(name, ndarray, version);
+  return ndarray;
 }
 
 nb::object Store::Snapshot(nb::handle name) const {
@@ -136,6 +141,7 @@ nb::object Store::ArrayShape(nb::handle name) const {
 }
 
 nb::object Store::ModifyTime(nb::handle name) const {
+  SettleSaves();
   const absl::string_view text = NameOf(name);
   const absl::StatusOr<ArrayInfo> info =
       Enter().Read([&](auto& target) { return InfoOf(target, text); });
@@ -159,12 +165,14 @@ bool Store::Contains(nb::handle name) const {
 
 int64_t Store::Count() const {
   if (handle_ == nullptr) return 0;
-  return ValueOrRaise(Session(handle_, batch_).Read([](auto& target) -> absl::StatusOr<int64_t> {
-    return static_cast<int64_t>(target.List().size());
-  }));
+  return ValueOrRaise(
+      Session(handle_, batch_, &running_).Read([](auto& target) -> absl::StatusOr<int64_t> {
+        return static_cast<int64_t>(target.List().size());
+      }));
 }
 
 nb::dict Store::Infos() const {
+  SettleSaves();
   using NamedInfo = std::pair<std::string, ArrayInfo>;
   const auto infos =
       ValueOrRaise(Enter().Read([](auto& target) -> absl::StatusOr<std::vector<NamedInfo>> {
