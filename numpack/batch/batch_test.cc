@@ -134,7 +134,10 @@ TEST_F(BatchTest, AnArrayHandedOutAgainMayChange) {
 TEST_F(BatchTest, TheVersionTellsWhenWhatWasHandedOutIsNoLongerRight) {
   Batch batch = Begin();
   uint64_t version = batch.version();
-  const auto changed = [&] { return version != std::exchange(version, batch.version()); };
+  const auto changed = [&] {
+    const uint64_t before = std::exchange(version, batch.version());
+    return version != before;
+  };
   const Array<float> held = *batch.Load<float>("a");
   ASSERT_OK(batch.Load("a").status());
   ASSERT_OK(batch.Load("b").status());

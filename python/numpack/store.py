@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIn
 
 import numpy as np
 
-from numpack import _native
+from numpack import _native, notebook
 from numpack.batch import BatchModeContext, MemoryCache
 from numpack.errors import ArrayNotFoundError, StoreFileNotFoundError
 from numpack.lazy_array import LazyArray
@@ -226,6 +226,14 @@ class NumPack(_native.Store):
         if self.is_closed:
             return f"NumPack({self._filename}, status=closed)"
         return f"NumPack({self._filename}, arrays={self._count()})"
+
+    def _repr_html_(self) -> str:
+        """In notebooks: the arrays, in a table."""
+        try:
+            infos = {} if self.is_closed else self._infos()
+        except RuntimeError:  # a strict handle outside its block
+            infos = {}
+        return notebook.table(repr(self), infos)
 
     # --- Information
 

@@ -63,6 +63,10 @@ class WritableBatchMode:
         self._entered.pop().leave(failed=exception_type is not None)
         return False
 
+    def __repr__(self) -> str:
+        state = "active" if self._entered else "not active"
+        return f"<WritableBatchMode {state}, atomic={self.atomic}, arrays={list(self.array_cache)}>"
+
     def _arrays(self) -> WritableArrays:
         if not self._entered:
             raise BatchModeError(
@@ -123,6 +127,10 @@ class WritableArray:
         self.mode = mode
         self._map: mmap.mmap | None = None
         self._array: Array | None = None
+
+    def __repr__(self) -> str:
+        path, kind = str(self.file_path), self.dtype
+        return f"WritableArray({path!r}, shape={self.shape}, dtype={kind}, mode={self.mode!r})"
 
     def __enter__(self) -> Array:
         needed = math.prod(self.shape) * self.dtype.itemsize

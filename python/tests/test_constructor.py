@@ -405,6 +405,27 @@ def test_C14_repr(path):
         assert repr(npk) == str(npk) == f"NumPack({path}, arrays=2)"
 
 
+def test_what_notebooks_show(path):
+    npk = NumPack(path, strict_context_mode=True)
+    assert "status=closed" in npk._repr_html_()
+    with npk:
+        npk.save({"<b>": np.zeros((1500, 100), np.float32), "plain": np.zeros(3, np.int8)})
+        shown = npk._repr_html_()
+        for text in ("arrays=2", "&lt;b&gt;", "(1500, 100)", "float32", "600.0 kB", "3 bytes"):
+            assert text in shown
+        assert "<b>" not in shown
+        npk.save({f"n{i}": np.zeros(1) for i in range(60)})
+        assert "and 12 more" in npk._repr_html_()
+        wb = npk.writable_batch_mode()
+        assert repr(wb) == "<WritableBatchMode not active, atomic=False, arrays=[]>"
+        with wb:
+            wb.load("plain")
+            assert repr(wb) == "<WritableBatchMode active, atomic=False, arrays=['plain']>"
+    npk.open()
+    assert "<table>" not in npk._repr_html_()
+    npk.close()
+
+
 def test_C15_filename(path):
     assert NumPack(str(path))._filename == path
     assert isinstance(NumPack(str(path))._filename, pathlib.Path)

@@ -56,6 +56,57 @@ def test_loads_of_large_arrays(filled):
     assert_steady(lambda: filled.load("large"), 2_000)
 
 
+def test_loads_of_pooled_memory(npk):
+    npk.save({"larger": numbers(400_000)})
+    assert_steady(lambda: npk.load("larger"), 2_000)
+
+
+def test_rows(filled):
+    lazy = filled.load("large", lazy=True)
+    picked = np.random.default_rng(1).integers(0, 100_000, 5_000)
+
+    def gather():
+        lazy[picked]
+        lazy[10:20]
+        lazy[[1, 2, 3]]
+        filled.getitem("large", picked)
+
+    assert_steady(gather, 5_000)
+
+
+def test_streams(filled):
+    def stream():
+        for _ in filled.stream_load("large", 30_000):
+            pass
+        for _ in filled.stream_load("large", 30_000, copy=False):
+            pass
+
+    assert_steady(stream, 3_000)
+
+
+def test_lazy_arrays_without_mappings(tmp_path):
+    with NumPack(tmp_path / "unmapped.npk", mappings=False) as npk:
+        npk.save({"large": numbers(100_000)})
+
+        def read():
+            lazy = npk.load("large", lazy=True)
+            lazy[5], lazy[[7, 8]], lazy.reshape(-1, 10)[1:3]
+            np.asarray(lazy.reshape(10, -1))
+
+        assert_steady(read, 1_000)
+
+
+def test_repeated_loads_and_saves_of_a_batch(filled):
+    with filled.batch_mode():
+        array = filled.load("small")
+
+        def again():
+            filled.save({"small": filled.load("small")})
+
+        assert_steady(again)
+        assert filled.load("small") is array
+
+
 def test_lazy_arrays(filled):
     assert_steady(lambda: filled.load("large", lazy=True)[5])
 

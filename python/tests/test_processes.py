@@ -49,7 +49,7 @@ def save_one(path, number):
     return number
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_dataset_in_worker_processes(filled, method):
     dataset = Dataset(filled)
     batches = np.array_split(np.random.default_rng(0).permutation(ROWS), 8)
@@ -60,7 +60,7 @@ def test_a_dataset_in_worker_processes(filled, method):
     assert sums == [expected[rows].sum() for rows in batches]
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_workers_open_the_store_themselves(filled, method):
     context = multiprocessing.get_context(method)
     with NumPack(filled) as npk:  # the parent keeps it open meanwhile
@@ -119,6 +119,41 @@ def test_a_pool_of_threads_reads_one_store(filled):
         assert list(pool.map(work, range(200))) == [4.0 * seed for seed in range(200)]
 
 
+def load_batches(dataset, orders, results):
+    """A worker of a data loader: answers with arrays, in the order of the questions."""
+    for rows in iter(orders.get, None):
+        results.put((rows[0], dataset[rows]))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_data_loader(filled, method):
+    """As PyTorch's: workers that stay, shuffled batches of rows through queues, several epochs."""
+    dataset = Dataset(filled)
+    context = multiprocessing.get_context(method)
+    results = context.Queue()
+    orders = [context.Queue() for _ in range(2)]
+    workers = [
+        context.Process(target=load_batches, args=(dataset, queue, results), daemon=True)
+        for queue in orders
+    ]
+    for worker in workers:
+        worker.start()
+    expected = numbers(ROWS, 4)
+    for epoch in range(2):
+        shuffled = np.random.default_rng(epoch).permutation(ROWS)[:5000].tolist()
+        batches = {shuffled[i]: shuffled[i : i + 250] for i in range(0, 5000, 250)}
+        for number, rows in enumerate(batches.values()):
+            orders[number % 2].put(rows)
+        for _ in range(20):
+            first, array = results.get(timeout=60)
+            assert same(array, expected[batches.pop(first)])
+    for queue in orders:
+        queue.put(None)
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+
+
 def test_lazy_arrays_travel_by_reference(filled):
     with NumPack(filled) as npk:
         pickled = pickle.dumps(npk.load("features", lazy=True))
@@ -130,9 +165,12 @@ print(pickle.loads(bytes.fromhex(sys.argv[1])).shape)
     assert done.stdout.strip() == f"({ROWS}, 4)", done.stderr
 
 
-def test_joblib(filled):
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_joblib(filled, backend):
     joblib = pytest.importorskip("joblib")
     dataset = Dataset(filled)
     rows = np.array_split(np.arange(ROWS), 4)
-    sums = joblib.Parallel(n_jobs=2)(joblib.delayed(sums_of_rows)(dataset, r) for r in rows)
+    sums = joblib.Parallel(n_jobs=2, backend=backend)(
+        joblib.delayed(sums_of_rows)(dataset, r) for r in rows
+    )
     assert sums == [numbers(ROWS, 4)[r].sum() for r in rows]
