@@ -6,6 +6,7 @@ import pathlib
 import sys
 import types
 
+import calls
 import compare
 import measure
 import pytest
@@ -47,6 +48,17 @@ def package():
     if not list(found.glob("numpack/_native*.so")):
         pytest.skip("the extension module is built by Bazel only: bazel test //bench/scenarios/...")
     return found
+
+
+def test_single_calls_beside_what_there_is(tmp_path, package, capsys, monkeypatch):
+    monkeypatch.delenv("NUMPACK07_PYTHON", raising=False)
+    out = tmp_path / "out.json"
+    assert calls.main(["--rounds=1", f"--numpack-path={package}", f"--json={out}"]) == 0
+    table = capsys.readouterr().out
+    assert "NumPack 0.7 is skipped" in table
+    assert table.count("0.7: skipped") == 6
+    figures = json.loads(out.read_text())
+    assert figures["ours"][0]["times"]["load 40 MB"] > 0
 
 
 def test_spilling_is_compared_with_no_limit(tmp_path, package):

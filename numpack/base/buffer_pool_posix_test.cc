@@ -9,6 +9,7 @@
 
 #include "gtest/gtest.h"
 #include "numpack/base/buffer_pool.h"
+#include "numpack/base/forked_threads_for_test.h"
 
 namespace numpack {
 namespace {
@@ -29,6 +30,7 @@ int UsePool(char* inherited) {
 }
 
 TEST(BufferPoolFork, AChildGoesOnWithAPoolOfItsOwn) {
+  if (WhyNoForkedThreads() != nullptr) GTEST_SKIP() << WhyNoForkedThreads();
   BufferPool& pool = DefaultBufferPool();
   auto* kept = static_cast<char*>(pool.Get(kBytes));
   kept[0] = 'x';

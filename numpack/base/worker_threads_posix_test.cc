@@ -10,30 +10,16 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "numpack/base/forked_threads_for_test.h"
 #include "numpack/base/worker_threads.h"
 
 namespace numpack {
 namespace {
 
-#if defined(__SANITIZE_THREAD__)
-constexpr bool kThreadSanitizer = true;
-#elif defined(__has_feature)
-constexpr bool kThreadSanitizer = __has_feature(thread_sanitizer);
-#else
-constexpr bool kThreadSanitizer = false;
-#endif
-
-#if defined(NUMPACK_EMULATED)  // by BUILD
-constexpr bool kEmulated = true;
-#else
-constexpr bool kEmulated = false;
-#endif
-
 class WorkerThreadsForkTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (kThreadSanitizer) GTEST_SKIP() << "ThreadSanitizer ends a child that starts threads";
-    if (kEmulated) GTEST_SKIP() << "QEMU's user mode aborts in a child of a process with threads";
+    if (WhyNoForkedThreads() != nullptr) GTEST_SKIP() << WhyNoForkedThreads();
   }
 };
 
