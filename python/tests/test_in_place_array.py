@@ -20,7 +20,8 @@ LARGE = 256 << 10  # bytes
 
 def test_the_class_is_where_its_name_says():
     assert (
-        f"{InPlaceArray.__module__}.{InPlaceArray.__qualname__}" == "numpack._native.InPlaceArray"
+        f"{InPlaceArray.__module__}.{InPlaceArray.__qualname__}"
+        == "numpack._arithmetic.InPlaceArray"
     )
 
 

@@ -58,8 +58,9 @@ void* Reallocate(void* context, void* elements, size_t size) {
   return moved;
 }
 
-// A capsule that lives for ever, as ndarrays may; null when Python has no memory for it.
-PyObject* Handler() {
+}  // namespace
+
+PyObject* AlignedMemoryHandler() {
   static PyDataMem_Handler handler = {
       "numpack_aligned", 1, {nullptr, Allocate, AllocateZeros, Reallocate, Free}};
   static PyObject* const capsule = [] {
@@ -74,28 +75,6 @@ PyObject* Handler() {
     return made;
   }();
   return capsule;
-}
-
-}  // namespace
-
-AlignedMemory::AlignedMemory(size_t bytes) {
-  constexpr size_t kWorthwhile = size_t{64}
-                                 << 10;  // setting a handler takes as long as NumPy's loop
-  if (bytes < kWorthwhile) return;
-  PyObject* handler = Handler();
-  if (handler == nullptr) return;
-  before_ = PyDataMem_SetHandler(handler);
-  if (before_ == nullptr) PyErr_Clear();
-  if (before_ != nullptr && before_ != PyDataMem_DefaultHandler) PutBack();
-}
-
-AlignedMemory::~AlignedMemory() {
-  if (before_ != nullptr) PutBack();
-}
-
-void AlignedMemory::PutBack() {
-  Py_XDECREF(PyDataMem_SetHandler(before_));
-  Py_CLEAR(before_);
 }
 
 }  // namespace numpack::python

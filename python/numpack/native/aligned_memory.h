@@ -11,22 +11,13 @@
 
 namespace numpack::python {
 
-// While it lives, NumPy takes the memory of new ndarrays of this thread from there, unless the
-// program has given NumPy an allocator of its own, which is then used as it is. The ndarrays own
-// their memory like any others, and may outlive it. Needs the GIL throughout.
-class AlignedMemory {
- public:
-  // For an ndarray of `bytes` bytes. Small ones are left to NumPy: it would not pay.
-  explicit AlignedMemory(size_t bytes);
-  ~AlignedMemory();
-  AlignedMemory(const AlignedMemory&) = delete;
-  AlignedMemory& operator=(const AlignedMemory&) = delete;
+// From how many bytes on that is worthwhile: setting a handler takes as long as NumPy's loop over a
+// smaller array.
+inline constexpr size_t kAlignedBytes = size_t{64} << 10;
 
- private:
-  void PutBack();
-
-  PyObject* before_ = nullptr;  // the handler to put back; null: nothing was changed
-};
+// For MemoryHandlerScope: NumPy's own memory, from a cache line on. Null when Python has no memory
+// for the capsule. The GIL must be held.
+PyObject* AlignedMemoryHandler();
 
 }  // namespace numpack::python
 

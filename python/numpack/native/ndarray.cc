@@ -56,6 +56,12 @@ class NdarrayOwner final : public ArrayOwner {
   PyObject* ndarray_;
 };
 
+// Where the memory of a new ndarray comes from; null: NumPy's own.
+PyObject* HandlerFor(size_t bytes) {
+  if (bytes >= kPooledBytes) return PooledMemoryHandler();
+  return bytes >= kAlignedBytes ? AlignedMemoryHandler() : nullptr;
+}
+
 // The exception that NumPy has set, as a status.
 absl::Status TakePythonError() {
   nb::python_error error;
@@ -152,8 +158,7 @@ absl::StatusOr<AnyArray> NewNdarray(DType dtype, absl::Span<const int64_t> shape
   {
     size_t bytes = ItemSize(dtype);
     for (const int64_t length : shape) bytes *= static_cast<size_t>(length);
-    const AlignedMemory aligned(bytes < kPooledBytes ? bytes : 0);
-    const MemoryHandlerScope pooled(bytes < kPooledBytes ? nullptr : PooledMemoryHandler());
+    const MemoryHandlerScope handler(HandlerFor(bytes));
     ndarray = PyArray_SimpleNew(static_cast<int>(dims.size()), dims.data(), NumpyType(dtype));
   }
   if (ndarray == nullptr) return TakePythonError();
