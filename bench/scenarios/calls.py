@@ -26,6 +26,7 @@ COMPARISONS = (
     ("save of it", "batch save", "0.7", "batch save", 0.5),
     ("lazy.shape", "lazy shape", "0.7", "lazy shape", 0.5),
     ("len(lazy)", "lazy len", "0.7", "lazy len", 1.0),
+    ("lazy[5]", "lazy row", "0.7", "lazy row", 1.0),
     ("load(lazy=True) of an open store", "lazy open", "0.7", "lazy open", 1.0),
     ("load, 8 MB", "load 8 MB", "0.7", "load 8 MB", 1.0),
     ("load, 40 MB", "load 40 MB", "NumPy", "load 40 MB", 0.5),
@@ -35,7 +36,7 @@ COMPARISONS = (
     ("a slice of 100,000 rows", "slice", "NumPy", "slice", 1.0),
 )
 # Without the loop: below this many nanoseconds it would blur the comparison.
-_SMALL = ("batch load", "batch save", "lazy shape", "lazy len", "lazy open")
+_SMALL = ("batch load", "batch save", "lazy shape", "lazy len", "lazy row", "lazy open")
 
 
 def _best(call, count, rounds=7):
@@ -95,6 +96,8 @@ def measure_numpack(folder):
         _check(lazy.shape == (256,) and len(lazy) == 256, "lazy shape")
         times["lazy shape"] = _best(lambda: lazy.shape, 20_000)
         times["lazy len"] = _best(lambda: len(lazy), 20_000)
+        _check(lazy[5].tolist() == [6.0], "lazy row")
+        times["lazy row"] = _best(lambda: lazy[5], 20_000)
         times["lazy open"] = _best(lambda: npk.load("small", lazy=True), 2_000)
         times["empty loop"] = _best(lambda: None, 20_000)
 

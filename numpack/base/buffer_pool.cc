@@ -129,7 +129,8 @@ void BufferPool::Put(void* block) {
 
 size_t BufferPool::Capacity(const void* block) const {
   const std::lock_guard<std::mutex> lock(mu_);
-  return used_.at(block);
+  const auto used = used_.find(block);
+  return used == used_.end() ? 0 : used->second;
 }
 
 std::vector<BufferPool::Idle> BufferPool::TakeOverBound(uint64_t bound) {

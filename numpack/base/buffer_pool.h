@@ -60,7 +60,8 @@ class BufferPool {
   // Gives back what Get returned. Null is fine.
   void Put(void* block);
 
-  // How many bytes of a block in use its user may touch: what was asked for, or more.
+  // How many bytes of a block in use its user may touch: what was asked for, or more. 0 for what is
+  // no such block.
   size_t Capacity(const void* block) const;
 
   // Gives idle blocks back to the system, those idle for longest first, until no more than `keep`

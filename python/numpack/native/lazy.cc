@@ -1,5 +1,7 @@
 #include "python/numpack/native/lazy.h"
 
+#include <algorithm>
+#include <cstring>
 #include <new>
 #include <utility>
 #include <vector>
@@ -92,8 +94,10 @@ Py_ssize_t Length(PyObject* self) {
 
 // lazy[key]. What is not quicker here is Python's affair.
 PyObject* Subscript(PyObject* self, PyObject* key) {
-  PyObject* const rows =
-      Guarded(self, [key](LazyBase& lazy) { return lazy.Rows(key).release().ptr(); });
+  PyObject* const rows = Guarded(self, [key](LazyBase& lazy) {
+    PyObject* const quick = lazy.QuickRows(key);
+    return quick != nullptr ? quick : lazy.Rows(key).release().ptr();
+  });
   if (rows != Py_None) return rows;
   Py_DECREF(rows);
   static PyObject* const method = PyUnicode_InternFromString("_index");
@@ -199,7 +203,49 @@ nb::object LazyBase::ViewRows(int64_t begin, int64_t end) {
   return ToNdarray(ValueOrRaise(std::move(rows)));
 }
 
-bool LazyBase::IsUnread() const { return !view_.is_valid() && !stored_->is_mapped(); }
+bool LazyBase::IsUnread() const {
+  return !view_.is_valid() && (!stored_->is_mapped() || stored_->info().dropped != nullptr);
+}
+
+PyObject* LazyBase::QuickRows(PyObject* key) {
+  constexpr int64_t kFewBytes = 4096;
+  const bool is_number = PyLong_CheckExact(key);
+  if ((!is_number && !PySlice_Check(key)) || rows_ <= 0 || !stored_.has_value() || IsUnread())
+    return nullptr;
+  Py_ssize_t begin = 0;
+  Py_ssize_t count = 1;
+  if (is_number) {
+    begin = PyLong_AsSsize_t(key);
+    if (begin == -1 && PyErr_Occurred() != nullptr) {
+      PyErr_Clear();
+      return nullptr;
+    }
+    if (begin < 0) begin += rows_;
+    if (begin < 0 || begin >= rows_) return nullptr;
+  } else {
+    auto* const slice = reinterpret_cast<PySliceObject*>(key);
+    const auto is_plain = [](PyObject* part) { return part == Py_None || PyLong_CheckExact(part); };
+    if (!is_plain(slice->start) || !is_plain(slice->stop) || slice->step != Py_None) return nullptr;
+    Py_ssize_t end = 0;
+    Py_ssize_t step = 1;
+    if (PySlice_Unpack(key, &begin, &end, &step) != 0) throw nb::python_error();
+    count = PySlice_AdjustIndices(rows_, &begin, &end, step);
+  }
+  const int64_t row_bytes = size_ / rows_ * itemsize_;
+  if (row_bytes > kFewBytes || count * row_bytes > kFewBytes) return nullptr;
+
+  PyArrayObject* const all = AsArray(View());
+  npy_intp shape[kMaxRank];
+  std::copy(PyArray_DIMS(all), PyArray_DIMS(all) + ndim_, shape);
+  shape[0] = count;
+  const bool keeps_axis = !is_number || ndim_ == 1;  // a row of a 1-D array has shape (1,)
+  PyObject* const rows = PyArray_SimpleNew(keeps_axis ? ndim_ : ndim_ - 1,
+                                           keeps_axis ? shape : shape + 1, PyArray_TYPE(all));
+  if (rows == nullptr) throw nb::python_error();
+  std::memcpy(PyArray_DATA(AsArray(rows)), PyArray_BYTES(all) + begin * row_bytes,
+              static_cast<size_t>(count * row_bytes));
+  return rows;
+}
 
 bool LazyBase::TakesHere(nb::handle key) const {
   PyObject* const object = key.ptr();

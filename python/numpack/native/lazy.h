@@ -47,12 +47,17 @@ class LazyBase {
   // bools. None for all others.
   nanobind::object Rows(nanobind::handle key);
 
+  // The same for one row, by its number, and for a few in a slice, of a mapped array: as a loop
+  // over rows wants them. A new reference, or null without an exception when `key` is something
+  // else.
+  PyObject* QuickRows(PyObject* key);
+
   // A LazyArray of another shape, a tuple of ints that fits.
   nanobind::object Reshaped(nanobind::handle shape);
 
  private:
   void SetShape(nanobind::object shape);
-  // Whether NumPy would have to read all elements, for a part of them.
+  // Whether View() would have to read all elements.
   bool IsUnread() const;
   bool TakesHere(nanobind::handle key) const;
 
