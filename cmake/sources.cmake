@@ -14,6 +14,7 @@ set(NUMPACK_SOURCES
   numpack/base/errno_payload.cc
   numpack/base/mode_error.cc
   numpack/base/name_array.cc
+  numpack/base/parallel_copy.cc
   numpack/base/process.cc
   numpack/base/utf8.cc
   numpack/base/worker_threads.cc
@@ -29,6 +30,7 @@ set(NUMPACK_SOURCES
   numpack/core/array_store.cc
   numpack/core/dropped_rows.cc
   numpack/core/dtype.cc
+  numpack/core/gather.cc
   numpack/core/lazy_array.cc
   numpack/core/legacy_v1.cc
   numpack/core/legacy_v1_export.cc
