@@ -16,8 +16,6 @@
 namespace numpack::python {
 namespace {
 
-PyArrayObject* AsArray(PyObject* object) { return reinterpret_cast<PyArrayObject*>(object); }
-
 // The steps as they were given, and the arrays beside them: null where there is none.
 struct Chain {
   absl::InlinedVector<ChainStep, 4> steps;

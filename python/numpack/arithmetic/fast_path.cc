@@ -73,7 +73,7 @@ FastPath TryInPlace(const InPlaceOperator& op, PyArrayObject* array, PyObject* o
   Element number{};
   PyArrayObject* operand = nullptr;
   if (PyArray_CheckExact(other) || Py_TYPE(other) == Py_TYPE(reinterpret_cast<PyObject*>(array))) {
-    operand = reinterpret_cast<PyArrayObject*>(other);
+    operand = AsArray(other);
     if (!IsUsable(operand) || DTypeOfArray(operand) != dtype) return FastPath::kNotTaken;
     if (PyArray_SIZE(operand) == 1 && PyArray_NDIM(operand) <= PyArray_NDIM(array)) {
       std::memcpy(number.bytes, PyArray_DATA(operand), static_cast<size_t>(item));

@@ -21,8 +21,6 @@ int64_t min_bytes = int64_t{256} << 10;
 
 PyTypeObject* the_type = nullptr;
 
-PyArrayObject* AsArray(PyObject* object) { return reinterpret_cast<PyArrayObject*>(object); }
-
 bool IsOfTheType(PyObject* object) { return Py_TYPE(object) == the_type; }
 
 // Bytes of the elements. PyArray_NBYTES counts the same, but from a field that a view may lack.

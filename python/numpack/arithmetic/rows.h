@@ -9,6 +9,9 @@
 
 namespace numpack::python {
 
+// Of an object that is known to be an ndarray.
+inline PyArrayObject* AsArray(PyObject* object) { return reinterpret_cast<PyArrayObject*>(object); }
+
 // Sees `array` as rows, and in the same way the `count` arrays in `others`, which are broadcast to
 // it; null ones are passed over. False when it cannot be done: an array has no neighbours along an
 // axis, or there are gaps between rows and between groups of rows too, or shapes do not go
