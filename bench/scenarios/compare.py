@@ -1,12 +1,13 @@
-"""Runs the spec's update loops in NumPack and in what one would take instead, and compares them.
+"""Runs scenarios in NumPack and in what one would take instead, and compares them.
 
 Every (system, scenario, round) is a process of its own. Rounds go through all systems one after
 another, starting with a different one each time, so that a slow minute of the machine hits all of
 them alike. Every process checks its result after the timing, and memory is measured in processes
-that are not timed. Exits non-zero when a result is wrong or a worker fails.
+that are not timed. Exits non-zero when a worker fails or a result is wrong, but for NumPack 0.7's.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
@@ -17,28 +18,56 @@ import measure
 import report
 import scenarios
 
-MODES = ("normal", "batch", "writable")
+# Name, module of systems/, mode, and above how many arrays filling the store takes minutes.
+_OTHERS = (
+    ("in-memory NumPy", "memory", "loop", 1_000_000),
+    ("npy files", "npy", "files", 20_000),
+    ("memmap", "memmap", "mapped", 20_000),
+    ("h5py", "hdf5", "file", 20_000),
+    ("zarr", "zarr_arrays", "folders", 1_000),
+    ("tensorstore", "tensorstore_arrays", "folders", 1_000),
+    ("LMDB", "lmdb_arrays", "relaxed", 1_000_000),
+    ("LMDB durable", "lmdb_arrays", "durable", 1_000_000),
+    ("safetensors", "safetensors_file", "file", 1_000),
+)
+_OUR_MODES = ("normal", "batch", "writable", "durable")
+_OLD_MODES = ("normal", "batch", "writable")
 
 
 def contenders(args):
-    """([Contender], [what is skipped and why])."""
-    found = [
-        measure.Contender("in-memory NumPy", "memory", "loop", sys.executable),
-        measure.Contender("npy files", "npy", "files", sys.executable),
+    """({Contender: what it says of itself}, [what is skipped and why])."""
+    wanted = [
+        measure.Contender(name, module, mode, sys.executable, most_arrays=most)
+        for name, module, mode, most in _OTHERS
     ]
+    ours = measure.Contender("", "npk", "", sys.executable, args.numpack_path)
+    for mode in _OUR_MODES:
+        wanted.append(dataclasses.replace(ours, name=f"numpack {mode}", mode=mode))
     skipped = []
-    for mode in MODES:
-        found.append(
-            measure.Contender(f"numpack {mode}", "npk", mode, sys.executable, args.numpack_path)
-        )
     if args.numpack07_python:
-        for mode in MODES:
-            name = f"numpack 0.7 {mode}"
-            python = args.numpack07_python
-            found.append(measure.Contender(name, "npk", mode, python, version_prefix="0.7"))
+        python = args.numpack07_python
+        old = measure.Contender("", "npk", "", python, version_prefix="0.7", most_arrays=20_000)
+        for mode in _OLD_MODES:
+            wanted.append(dataclasses.replace(old, name=f"numpack 0.7 {mode}", mode=mode))
     else:
         skipped.append("NumPack 0.7: neither --numpack07-python nor $NUMPACK07_PYTHON is set")
+    found = {}
+    for contender in wanted:
+        if args.systems and not any(word in contender.name for word in args.systems):
+            continue
+        try:
+            found[contender] = measure.describe(contender)
+        except measure.WorkerError as error:
+            skipped.append(f"{contender.name}: {error}")
     return found, skipped
+
+
+def takes_part(contender, description, scenario):
+    """Whether the system has that kind of work, and its mode is among those that are compared."""
+    offers = {scenario.timed, *scenario.needs} <= set(description["offers"])
+    small_enough = scenario.count_of_arrays <= contender.most_arrays
+    chosen = contender.module != "npk" and contender.mode != "durable"
+    return offers and small_enough and (chosen or contender.mode in scenario.modes)
 
 
 def rotated(items, by):
@@ -50,16 +79,21 @@ def measure_all(args, systems):
     """{(scenario name, contender name): results of its processes}."""
     results = {}
     for scenario in args.scenarios:
-        for number in range(args.rounds):
-            for system in rotated(systems, number):
-                result = measure.times(system, scenario, args.dir, args.loops)
+        taking_part = [s for s, said in systems.items() if takes_part(s, said, scenario)]
+        for number in range(args.rounds if taking_part else 0):
+            for system in rotated(taking_part, number):
+                result = measure.times(system, scenario, args.dir, args.loops, args.seconds)
+                waits = systems[system]["waits"].get(system.mode, ())
+                result["waits"] = scenario.timed in waits
                 results.setdefault((scenario.name, system.name), []).append(result)
                 print(
                     f"  {scenario.name}  round {number + 1}/{args.rounds}  {system.name:22}"
-                    f"{min(result['times_ms']):10.2f} ms",
+                    f"{min(result['times_ms']):12.4f} ms",
                     file=sys.stderr,
                 )
-        for system in systems:
+        if not scenario.watched:
+            continue
+        for system in taking_part:
             result = measure.memory(system, scenario, args.dir, args.memory_seconds)
             results[scenario.name, system.name].append(result)
     return results
@@ -81,13 +115,20 @@ def machine():
 
 def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--short", action="store_true", help="fewer rounds; about a minute")
     parser.add_argument(
-        "--tiny", action="store_true", help="a scenario that only shows that it works"
+        "--short", action="store_true", help="fewer scenarios and rounds; some minutes"
     )
-    parser.add_argument("--rounds", type=int, help="processes for each system and scenario")
     parser.add_argument(
-        "--loops", type=int, default=5, help="timed loops in each process; at most 8"
+        "--tiny", action="store_true", help="scenarios that only show that everything works"
+    )
+    parser.add_argument(
+        "--set", choices=scenarios.SETS, action="append", help="only these scenarios (may repeat)"
+    )
+    parser.add_argument("--systems", nargs="*", help="only systems with one of these in their name")
+    parser.add_argument("--rounds", type=int, help="processes for each system and scenario")
+    parser.add_argument("--loops", type=int, default=5, help="timed samples in each process")
+    parser.add_argument(
+        "--seconds", type=float, help="no more samples after that time in one process"
     )
     parser.add_argument("--memory-seconds", type=float, default=0.5)
     parser.add_argument("--dir", type=pathlib.Path, help="where the stores go (a temporary folder)")
@@ -100,10 +141,18 @@ def parse(argv):
     parser.add_argument("--json", type=pathlib.Path, help="write all figures here")
     parser.add_argument("--markdown", type=pathlib.Path, help="write the table here too")
     args = parser.parse_args(argv)
-    if not 1 <= args.loops <= 8:
-        parser.error("--loops: 1 to 8")
-    args.rounds = args.rounds or (3 if args.short or args.tiny else 7)
-    args.scenarios = (scenarios.TINY,) if args.tiny else scenarios.SCENARIOS
+    if args.loops < 1:
+        parser.error("--loops: 1 or more")
+    args.rounds = args.rounds or (2 if args.short or args.tiny else 5)
+    args.seconds = args.seconds or (0.5 if args.short else 5)
+    args.scenarios = [
+        scenario
+        for name, group in scenarios.SETS.items()
+        for scenario in group
+        if (name == "tiny") == args.tiny
+        and (not args.set or name in args.set)
+        and (not args.short or scenario in scenarios.SHORT)
+    ]
     return args
 
 
@@ -115,14 +164,19 @@ def main(argv=None):
     except measure.WorkerError as error:
         print(f"a worker failed:\n{error}", file=sys.stderr)
         return 1
-    figures = {"machine": machine(), "skipped": skipped, "rows": report.rows(results)}
+    figures = {
+        "machine": machine(),
+        "skipped": skipped,
+        "rows": report.rows(results),
+    }
     table = report.markdown(figures)
     print(table)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
     if args.markdown:
         args.markdown.write_text(table)
-    wrong = [row for row in figures["rows"] if not row["verified"]]
+    # NumPack 0.7 replaces scattered rows wrongly; the report says so, and it is not our failure.
+    wrong = [r for r in figures["rows"] if not r["verified"] and report.OLD not in r["system"]]
     return 1 if wrong else 0
 
 

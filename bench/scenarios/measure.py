@@ -22,27 +22,57 @@ class Contender:
     python: str
     python_path: str = ""
     version_prefix: str = ""  # what the version that the worker reports must start with
+    most_arrays: int = 1_000_000  # above it filling the store takes minutes
 
 
 class WorkerError(Exception):
     """The worker ended without a result; holds what it wrote to standard error."""
 
 
-def anonymous_bytes(pid):
-    """Anonymous memory of a process, or None where the system does not tell."""
+def _kilobytes(pid, file, field):
+    """A line of a file about the process, in bytes, or None where the system does not tell."""
     try:
-        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+        text = pathlib.Path(f"/proc/{pid}/{file}").read_text()
     except OSError:
         return None
-    line = next(line for line in text.splitlines() if line.startswith("Anonymous:"))
-    return int(line.split()[1]) * 1024
+    line = next((line for line in text.splitlines() if line.startswith(f"{field}:")), None)
+    return None if line is None else int(line.split()[1]) * 1024
+
+
+def anonymous_bytes(pid):
+    return _kilobytes(pid, "smaps_rollup", "Anonymous")
+
+
+def peak_resident_bytes(pid):
+    """The most the process ever had in memory, pages of mapped files among it."""
+    return _kilobytes(pid, "status", "VmHWM")
+
+
+def _environment(contender):
+    environment = {**os.environ, "PYTHONPATH": contender.python_path, "PYTHONNOUSERSITE": "1"}
+    # Threads of NumPy's BLAS have nothing to do here and would only be counted as memory.
+    environment["OPENBLAS_NUM_THREADS"] = "1"
+    return environment
+
+
+def describe(contender):
+    """What the worker finds: {"version": ..., "offers": [names of methods], "waits": [modes]}.
+
+    WorkerError when the system cannot be imported.
+    """
+    run = subprocess.run(
+        [contender.python, str(_WORKER), "--describe", contender.module],
+        capture_output=True,
+        text=True,
+        env=_environment(contender),
+    )
+    if run.returncode != 0:
+        raise WorkerError((run.stderr.strip().splitlines() or ["no message"])[-1])
+    return json.loads(run.stdout)
 
 
 class _Worker:
     def __init__(self, contender, task):
-        environment = {**os.environ, "PYTHONPATH": contender.python_path, "PYTHONNOUSERSITE": "1"}
-        # Threads of NumPy's BLAS have nothing to do here and would only be counted as memory.
-        environment["OPENBLAS_NUM_THREADS"] = "1"
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed with the worker
         self._process = subprocess.Popen(
             [contender.python, str(_WORKER), json.dumps(task)],
@@ -50,7 +80,7 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env=environment,
+            env=_environment(contender),
         )
         self.pid = self._process.pid
 
@@ -95,7 +125,7 @@ class _Worker:
         return peak
 
 
-def _run(contender, scenario, folder, loops, watch_seconds):
+def _run(contender, scenario, folder, samples, seconds, watch_seconds):
     """The worker's result; with watch_seconds its peak memory instead of times."""
     with tempfile.TemporaryDirectory(dir=folder, prefix="bench-") as own_folder:
         task = {
@@ -103,7 +133,8 @@ def _run(contender, scenario, folder, loops, watch_seconds):
             "mode": contender.mode,
             "scenario": scenario.name,
             "folder": own_folder,
-            "loops": loops,
+            "samples": samples,
+            "seconds": seconds,
             "watch_seconds": watch_seconds,
         }
         with _Worker(contender, task) as worker:
@@ -112,9 +143,10 @@ def _run(contender, scenario, folder, loops, watch_seconds):
             worker.go_on()
             worker.expect("looping")
             worker.go_on()
-            peak = None
+            peak = resident = None
             if watch_seconds and before is not None:
                 peak = worker.peak_until_it_speaks() - before
+                resident = peak_resident_bytes(worker.pid)
             else:
                 worker.expect("done")
             worker.go_on()
@@ -122,12 +154,14 @@ def _run(contender, scenario, folder, loops, watch_seconds):
     if not result["version"].split()[-1].startswith(contender.version_prefix):
         raise WorkerError(f"{contender.name}: found {result['version']}")
     result["peak_anonymous_bytes"] = peak
+    result["peak_resident_bytes"] = resident
     return result
 
 
-def times(contender, scenario, folder, loops):
-    return _run(contender, scenario, folder, loops, 0)
+def times(contender, scenario, folder, samples, seconds=60.0):
+    """Milliseconds of `samples` samples, or of as many as the seconds allow."""
+    return _run(contender, scenario, folder, min(samples, scenario.most_samples - 1), seconds, 0)
 
 
 def memory(contender, scenario, folder, seconds):
-    return _run(contender, scenario, folder, 0, seconds)
+    return _run(contender, scenario, folder, 0, 0, seconds)

@@ -1,4 +1,4 @@
-"""Measures one way of running one scenario, in a process of its own. compare.py starts it.
+"""Measures one system at one kind of work, in a process of its own. compare.py starts it.
 
 Its task comes as JSON on the command line. On standard output it says where it is, and each time
 waits for a line on standard input, so that measure.py can look at its memory in between:
@@ -21,59 +21,71 @@ def say(word):
     sys.stdin.readline()
 
 
-def milliseconds(function, *args):
-    start = time.perf_counter_ns()
-    function(*args)
-    return (time.perf_counter_ns() - start) / 1e6
+def timed_samples(kind, system, task):
+    """Milliseconds of one operation in each sample but the first, which warms up.
 
-
-def timed_loops(loop, task):
-    """Times of the loops; the first, which warms everything up, is not among them."""
-    times = [milliseconds(loop) for _ in range(task["loops"] + 1)]
+    Ends after task["samples"], or after task["seconds"] once there are two.
+    """
+    times = []
+    end = time.monotonic() + task["seconds"]
+    while len(times) <= task["samples"] and (len(times) < 3 or time.monotonic() < end):
+        kind.rest(system)
+        start = time.perf_counter_ns()
+        operations = kind.sample(system)
+        times.append((time.perf_counter_ns() - start) / 1e6 / operations)
     return times[1:]
 
 
-def loops_for(loop, seconds):
-    """How many loops were run in about that time."""
-    loops = 0
+def sample_for(kind, system, seconds):
+    """Samples for about that time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        loop()
-        loops += 1
-    return loops
+        kind.rest(system)
+        kind.sample(system)
+
+
+def describe(module_name):
+    module = importlib.import_module(f"systems.{module_name}")
+    return {
+        "version": module.version(),
+        "offers": [name for name in dir(module.System) if not name.startswith("_")],
+        "waits": module.WAITS_FOR_DISK,
+    }
 
 
 def run(task):
     module = importlib.import_module(f"systems.{task['module']}")
     result = {"version": module.version(), "numpy": np.__version__}
-    scenario = scenarios.by_name(task["scenario"])
+    kind = scenarios.by_name(task["scenario"])
     np.random.default_rng()  # imported on demand; not to be counted as the system's memory
     say("imported")
 
     system = module.System(pathlib.Path(task["folder"]), task["mode"])
-    system.save("array", scenario.data())
+    missing = [name for name in (kind.timed, *kind.needs) if not hasattr(system, name)]
+    if missing:
+        raise SystemExit(f"{task['module']} has no {', '.join(missing)}")
+    kind.prepare(system)
     gc.collect()
-    # A factor of one leaves the elements alone for as long as memory is watched.
-    factor = 1.0 if task["watch_seconds"] else scenarios.FACTOR
-
-    def loop():
-        system.loop("array", factor, scenario.count)
+    if task["watch_seconds"] and hasattr(kind, "factor"):
+        kind.factor = 1.0  # leaves the elements alone for as long as memory is watched
 
     say("looping")
     if task["watch_seconds"]:
-        loops = loops_for(loop, task["watch_seconds"])
+        sample_for(kind, system, task["watch_seconds"])
     else:
-        result["times_ms"] = timed_loops(loop, task)
-        loops = task["loops"] + 1
+        result["times_ms"] = timed_samples(kind, system, task)
     say("done")
 
-    result["close_ms"] = milliseconds(system.close)
-    found = system.load("array")
-    expected = scenario.expected(factor, loops)
-    same = found.dtype == expected.dtype and np.array_equal(found, expected)
-    result["verified"] = bool(same)
+    start = time.perf_counter_ns()
+    system.close()
+    result["close_ms"] = (time.perf_counter_ns() - start) / 1e6
+    system.open()
+    result["verified"] = bool(kind.verified(system))
     return result
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "--describe":
+        print(json.dumps(describe(sys.argv[2])))
+        sys.exit()
     print(json.dumps(run(json.loads(sys.argv[1]))), flush=True)
