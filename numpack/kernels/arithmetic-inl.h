@@ -48,8 +48,10 @@ HWY_INLINE V Product(D d, V x, V b) {
     const hn::RepartitionToWide<hn::RebindToUnsigned<D>> wide;
     const auto x2 = hn::BitCast(wide, x);
     const auto b2 = hn::BitCast(wide, b);
-    const auto odd = hn::Mul(hn::ShiftRight<8>(x2), hn::ShiftRight<8>(b2));
-    return hn::OddEven(hn::BitCast(d, hn::ShiftLeft<8>(odd)), hn::BitCast(d, hn::Mul(x2, b2)));
+    const auto low = hn::Set(wide, 0xFF);
+    // The odd byte of b, where it lies, makes its product come out there.
+    const auto odd = hn::Mul(hn::ShiftRight<8>(x2), hn::AndNot(low, b2));
+    return hn::BitCast(d, hn::Or(odd, hn::And(hn::Mul(x2, b2), low)));
   }
 #endif
   static_cast<void>(d);

@@ -57,6 +57,11 @@ HWY_INLINE auto CountIsSmall(D d, V count) {
 // Of signed lanes too: T is unsigned.
 struct LeftShift : Quiet {
   template <class D, class V>
+  HWY_INLINE V ByOne(D d, V x, size_t count) const {
+    if (count >= sizeof(hn::TFromD<D>) * 8) return hn::Zero(d);
+    return hn::ShiftLeftSame(x, static_cast<int>(count));
+  }
+  template <class D, class V>
   HWY_INLINE V operator()(D d, V x, V count) const {
     using T = hn::TFromD<D>;
     const auto small = CountIsSmall(d, count);
@@ -66,6 +71,12 @@ struct LeftShift : Quiet {
 };
 
 struct RightShift : Quiet {
+  template <class D, class V>
+  HWY_INLINE V ByOne(D d, V x, size_t count) const {
+    constexpr size_t kLast = sizeof(hn::TFromD<D>) * 8 - 1;
+    if (!hwy::IsSigned<hn::TFromD<D>>() && count > kLast) return hn::Zero(d);
+    return hn::ShiftRightSame(x, static_cast<int>(HWY_MIN(count, kLast)));
+  }
   template <class D, class V>
   HWY_INLINE V operator()(D d, V x, V count) const {
     using T = hn::TFromD<D>;
@@ -81,6 +92,30 @@ struct RightShift : Quiet {
     }
   }
 };
+
+// One count for all elements: instruction sets have shifts by one count that have none by many. A
+// negative one is too large as well.
+template <typename T>
+struct OneCount {
+  const size_t count;
+
+  explicit OneCount(const std::byte* operand)
+      : count(*reinterpret_cast<const hwy::MakeUnsigned<T>*>(operand)) {}
+  template <class Op, class D, class V>
+  HWY_INLINE V Apply(const Op& op, D d, V x, size_t /*i*/) const {
+    return op.ByOne(d, x, count);
+  }
+  template <class Op, class D, class V>
+  HWY_INLINE V ApplyPartial(const Op& op, D d, V x, size_t i, size_t /*count*/) const {
+    return Apply(op, d, x, i);
+  }
+};
+
+template <class Op, typename T>
+Kernel Shift(OperandKind kind) {
+  if (kind == OperandKind::kScalar) return &UpdateAll<Op, Plain<T>, OneCount<T>>;
+  return Binary<Op, Plain<T>>(kind);
+}
 
 // Logic on the bits of lanes: `kDropped` of the highest bits do not count (the sign of a
 // floating-point zero), and `kOne` is the number 1. Exclusive and inclusive or, and, not: what
@@ -172,9 +207,9 @@ Kernel ForInteger(Operation operation, OperandKind kind) {
     case Operation::kBitwiseNot:
       return Unary<BitwiseNot, E>(kind);
     case Operation::kLeftShift:
-      return Binary<LeftShift, E>(kind);
+      return Shift<LeftShift, hwy::MakeUnsigned<T>>(kind);
     case Operation::kRightShift:
-      return Binary<RightShift, Plain<T>>(kind);
+      return Shift<RightShift, T>(kind);
     default:
       return ForLogic<hwy::MakeUnsigned<T>, Lanes<0, 1>>(operation, kind);
   }
