@@ -1,46 +1,67 @@
 #!/usr/bin/env bash
-# Measures this checkout: update loops against what one would take instead, then single calls of the
-# Python package and of the C++ library. Figures also go to build/bench. Keep the machine quiet meanwhile.
+# Measures this checkout beside what one would take instead, and writes build/bench/report.md with its plots.
+# Keep the machine quiet meanwhile.
 #
 # usage: tools/bench.sh [--short] [OPTION...]     options of bench/scenarios/compare.py
+#   --short     fewer scenarios, rounds and kernels: below five minutes once it is built; else about an hour
 #
 # NumPack 0.7 takes part when $NUMPACK07_PYTHON names an interpreter that has it; otherwise the
-# table says that it was skipped.
+# report says that it was skipped.
 set -euo pipefail
 # shellcheck source=tools/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-tools/setup.sh build
+tools/setup.sh build bench
 
-min_time=0.5s
+short=
 for argument in "$@"; do
-  if [ "$argument" = --short ]; then min_time=0.1s; fi
+  if [ "$argument" = --short ]; then short=yes; fi
 done
+if [ -n "$short" ]; then
+  min_time=0.05s rounds=1 kernels='^(multiply|add)/float32/|^chain'
+else
+  min_time=0.5s rounds=5
+  kernels='^(add|multiply|multiply_add|divide|floor_divide|power|maximum|clip|sqrt|exp|bitwise_xor|left_shift)'
+  kernels+='/(float32|float64|complex64|uint8|int32|int64)/|^chain|^two_threads'
+fi
 
 say "building"
 startup=()
 read -ra startup <<<"${NUMPACK_BAZEL_STARTUP:-}"
-bazel "${startup[@]}" build --symlink_prefix=/ --noshow_progress //bench:store_bench
+bazel "${startup[@]}" build --symlink_prefix=/ --noshow_progress //bench:store_bench //bench:kernels_bench
+programs=$(bazel "${startup[@]}" info --noshow_progress bazel-bin)/bench
 # Into a folder of its own, so that whatever .venv has stays.
 rm -rf build/bench
 mkdir -p build/bench
 .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
   --target build/bench/package .
 
-say "update loops: load, *= 1.1, save"
-.venv/bin/python bench/scenarios/compare.py --numpack-path "$root/build/bench/package" \
-  --json build/bench/scenarios.json --markdown build/bench/scenarios.md "$@"
+# scenario PROGRAM OPTION...: a program of bench/scenarios, with this checkout's package.
+scenario() {
+  local name=$1
+  shift
+  .venv-bench/bin/python "bench/scenarios/$name.py" --numpack-path "$root/build/bench/package" \
+    --json "build/bench/$name.json" "$@"
+}
 
+say "scenarios of all systems"
+scenario compare --markdown build/bench/compare.md "$@" >/dev/null
+say "what the batch modes keep in memory"
+scenario memory
+say "arrays larger than memory"
+scenario ceiling --rounds "$rounds"
 say "what a memory limit costs"
-.venv/bin/python bench/scenarios/spill.py --numpack-path "$root/build/bench/package" \
-  --json build/bench/spill.json
-
+scenario spill --rounds "$rounds"
+say "updates in place"
+scenario in_place
 say "single calls of the Python package"
-rounds=5
-if [ "$min_time" = 0.1s ]; then rounds=2; fi
-.venv/bin/python bench/scenarios/calls.py --numpack-path "$root/build/bench/package" \
-  --rounds $rounds --json build/bench/calls.json
-
+scenario calls --rounds "$rounds" --markdown build/bench/calls.md
+say "kernels"
+"$programs/kernels_bench" --benchmark_filter="$kernels" --benchmark_out=build/bench/kernels.json \
+  --benchmark_out_format=json
 say "single calls of the C++ library"
-"$(bazel "${startup[@]}" info --noshow_progress bazel-bin)/bench/store_bench" \
-  --benchmark_min_time=$min_time \
-  --benchmark_out=build/bench/store_bench.json --benchmark_out_format=json
+"$programs/store_bench" --benchmark_min_time=$min_time --benchmark_out=build/bench/store_bench.json \
+  --benchmark_out_format=json
+
+.venv-bench/bin/python bench/scenarios/whole_report.py build/bench >/dev/null
+sed -n '/^## Bars/,/^## The spec/p' build/bench/report.md | sed '$d'
+say "the whole report: build/bench/report.md"

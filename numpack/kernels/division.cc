@@ -57,8 +57,8 @@ HWY_INLINE hn::Mask<D> FindOverflow(const Op& op, D d, V x, V b) {
   return too_large;
 }
 
-// Rounded towards zero. Without AVX-512, Highway makes quotients of 64 bits of several of doubles: a
-// processor's own division of one number after another is quicker.
+// Rounded towards zero. Without AVX-512, Highway makes quotients of 64 bits of several of doubles:
+// a processor's own division of one number after another is quicker.
 template <class D, class V>
 HWY_INLINE V TruncatedQuotient(D d, V x, V b) {
 #if HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3
