@@ -16,6 +16,7 @@ set(NUMPACK_SOURCES
   numpack/base/name_array.cc
   numpack/base/parallel_copy.cc
   numpack/base/process.cc
+  numpack/base/streaming_copy.cc
   numpack/base/utf8.cc
   numpack/base/worker_threads.cc
   numpack/batch/batch.cc

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "numpack/base/streaming_copy.h"
 #include "numpack/base/worker_threads.h"
 
 namespace numpack {
@@ -16,6 +17,8 @@ constexpr int64_t kChunkBytes = int64_t{2} << 20;
 // Of what is not much larger, each thread takes a part.
 constexpr int64_t kSmallChunkBytes = int64_t{256} << 10;
 
+void CachedCopy(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
+
 }  // namespace
 
 void ParallelCopy(void* to, const void* from, size_t bytes) {
@@ -25,9 +28,10 @@ void ParallelCopy(void* to, const void* from, size_t bytes) {
   }
   const auto total = static_cast<int64_t>(bytes);
   const int64_t grain = total < 8 * kChunkBytes ? kSmallChunkBytes : kChunkBytes;
+  const auto copy = bytes >= StreamingCopyBytes() ? &StreamingCopy : &CachedCopy;
   DefaultWorkerThreads().ParallelFor(total, grain, [&](int64_t begin, int64_t end) {
-    std::memcpy(static_cast<std::byte*>(to) + begin, static_cast<const std::byte*>(from) + begin,
-                static_cast<size_t>(end - begin));
+    copy(static_cast<std::byte*>(to) + begin, static_cast<const std::byte*>(from) + begin,
+         static_cast<size_t>(end - begin));
   });
 }
 

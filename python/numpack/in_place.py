@@ -342,7 +342,7 @@ def accelerate_numpy(on: bool = True) -> None:
 
     The inner loops of ``np.add``, ``np.subtract``, ``np.multiply`` and ``np.divide`` for float32
     and float64 are exchanged. Calls whose output is their first input run the kernels, on several
-    threads, from 256 KiB of neighbouring elements on: whatever array that is, and ``a *= x`` with
+    threads, from 64 KiB of neighbouring elements on: whatever array that is, and ``a *= x`` with
     it. All other calls go on to NumPy's loops. Results, warnings and errors stay NumPy's.
 
     The price: a look at each inner loop (some nanoseconds), arithmetic of other libraries that runs

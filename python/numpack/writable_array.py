@@ -81,7 +81,8 @@ class WritableBatchMode:
         Raises ArrayNotFoundError, OSError when there is no space to reserve (or, in an atomic
         block, for the copy), BatchModeError outside the block.
         """
-        return self._arrays().load(array_name)
+        known = self._entered[-1].known(array_name) if self._entered else None
+        return self._arrays().load(array_name) if known is None else known
 
     def save(self, arrays: dict[str, Array]) -> None:
         """Do nothing: what ``load`` returned is the store already.
@@ -89,7 +90,8 @@ class WritableBatchMode:
         BatchModeError unless each value is the memory that ``load`` returned for that name, with
         its shape and dtype. New arrays, values and shapes need batch mode.
         """
-        self._arrays().save(arrays)
+        if not (self._entered and self._entered[-1].is_nothing_new(arrays)):
+            self._arrays().save(arrays)
 
     @property
     def array_cache(self) -> Mapping[str, Array]:

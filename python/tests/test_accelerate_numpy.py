@@ -20,7 +20,7 @@ def accelerated():
     numpack.accelerate_numpy()
     yield
     numpack.accelerate_numpy(False)
-    _arithmetic.set_min_bytes(256 << 10)
+    _arithmetic.set_min_bytes(64 << 10)
 
 
 def numbers(dtype, shape, seed=0):
@@ -101,7 +101,7 @@ def test_kernels_run(ufunc, dtype, accelerated):
 
 
 def test_small_arrays_and_other_dtypes_are_left_alone(accelerated):
-    _arithmetic.set_min_bytes(256 << 10)
+    _arithmetic.set_min_bytes(64 << 10)
     small, integers = np.ones(100), np.ones(1 << 20, np.int32)
     assert kernels(lambda: np.multiply(small, 2, out=small)) == 0
     assert kernels(lambda: np.multiply(integers, 2, out=integers)) == 0

@@ -15,7 +15,7 @@ from helpers import DTYPES, same
 from numpack import NumPack, _arithmetic
 
 InPlaceArray = _arithmetic.InPlaceArray
-LARGE = 256 << 10  # bytes
+LARGE = 64 << 10  # bytes
 
 
 def test_the_class_is_where_its_name_says():

@@ -31,8 +31,8 @@ def test_W2_load(npk, dtype, rows):
     npk.save({"a": numbers(rows, 2, dtype=dtype)})
     with npk.writable_batch_mode() as wb:
         view = wb.load(array_name="a")
-        # From 256 KiB on, an ndarray with in-place operators of our own: test_in_place_array.py.
-        assert type(view) is np.ndarray if view.nbytes < 256 << 10 else isinstance(view, np.ndarray)
+        # From 64 KiB on, an ndarray with in-place operators of our own: test_in_place_array.py.
+        assert type(view) is np.ndarray if view.nbytes < 64 << 10 else isinstance(view, np.ndarray)
         assert same(view, numbers(rows, 2, dtype=dtype))
         assert view.flags.c_contiguous
         assert view.flags.aligned

@@ -17,7 +17,7 @@ namespace numpack::python {
 namespace {
 
 // Smaller arrays, in bytes, stay plain; tests lower it.
-int64_t min_bytes = int64_t{256} << 10;
+int64_t min_bytes = int64_t{64} << 10;
 
 PyTypeObject* the_type = nullptr;
 

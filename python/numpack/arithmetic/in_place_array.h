@@ -3,7 +3,7 @@
 // A subclass of ndarray that overrides nothing but the in-place operators. What the kernels do not
 // do exactly as NumPy does goes to NumPy's own operator (fast_path.h). New memory and small views
 // are plain ndarrays, and so is what is pickled or saved: only an array that was loaded, and its
-// large views, are of the class. Below 256 KiB its cost would be felt.
+// large views, are of the class. Below 64 KiB its cost would be felt.
 //
 // The GIL must be held.
 #ifndef NUMPACK_PYTHON_NUMPACK_ARITHMETIC_IN_PLACE_ARRAY_H_

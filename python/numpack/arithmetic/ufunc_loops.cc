@@ -37,7 +37,7 @@ constexpr size_t kLoopCount = std::size(kLoops);
 PyUFuncGenericFunction numpy_loops[kLoopCount] = {};
 bool are_ours = false;
 
-std::atomic<int64_t> min_bytes{int64_t{256} << 10};
+std::atomic<int64_t> min_bytes{int64_t{64} << 10};
 std::atomic<int64_t> loop_count{0};
 
 template <size_t kLoop>

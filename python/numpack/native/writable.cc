@@ -71,7 +71,23 @@ nb::object WritableArrays::Load(nb::handle name) {
   }
   // The name itself could be a str subclass with a changing hash.
   arrays_[Text(text)] = ndarray;
+  hot_.NoteSaved(name, ndarray, kVersion);
   return ndarray;
+}
+
+nb::object WritableArrays::Known(nb::handle name) {
+  PyObject* const array = hot_.Loaded(name.ptr(), kVersion);
+  return array == nullptr ? nb::none() : nb::borrow(array);
+}
+
+bool WritableArrays::IsNothingNew(nb::handle arrays) {
+  if (!PyDict_CheckExact(arrays.ptr())) return false;
+  PyObject* name = nullptr;
+  PyObject* value = nullptr;
+  for (Py_ssize_t i = 0; PyDict_Next(arrays.ptr(), &i, &name, &value) != 0;) {
+    if (!hot_.IsSaved(name, value, kVersion)) return false;
+  }
+  return !over();
 }
 
 void WritableArrays::Save(nb::handle arrays) {
@@ -98,6 +114,7 @@ absl::Status WritableArrays::End(bool discard) {
   std::shared_ptr<WritableBatch> batch = std::move(batch_);
   nb::dict arrays;
   std::swap(arrays, arrays_);
+  hot_.Clear();
   for (const auto& [name, ndarray] : arrays) MakeReadOnly(ndarray);
   arrays.clear();
   return WithoutGil([&batch, discard] {
@@ -133,6 +150,9 @@ void BindWritable(nb::module_& module) {
            nb::sig("def load(self, array_name: str) -> numpack.typing.Array"))
       .def("save", &WritableArrays::Save, "arrays"_a,
            nb::sig("def save(self, arrays: dict[str, numpack.typing.Array]) -> None"))
+      .def("known", &WritableArrays::Known, "array_name"_a,
+           nb::sig("def known(self, array_name: str) -> numpack.typing.Array | None"))
+      .def("is_nothing_new", &WritableArrays::IsNothingNew, "arrays"_a)
       .def("leave", &WritableArrays::Leave, "failed"_a = false);
 }
 

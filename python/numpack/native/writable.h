@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "numpack/batch/writable_batch.h"
+#include "python/numpack/native/hot_arrays.h"
 
 namespace numpack::python {
 
@@ -25,9 +26,13 @@ class WritableArrays {
 
   // The same ndarray each time.
   nanobind::object Load(nanobind::handle name);
+  // The same without a look at anything else: None when it was not loaded before.
+  nanobind::object Known(nanobind::handle name);
 
   // Does nothing when each value is the memory that Load returned; BatchModeError for all else.
   void Save(nanobind::handle arrays);
+  // Whether it can be seen at a glance that Save would do nothing.
+  bool IsNothingNew(nanobind::handle arrays);
 
   // name -> ndarray; empty after the end.
   const nanobind::dict& arrays() const { return arrays_; }
@@ -40,8 +45,11 @@ class WritableArrays {
   absl::Status End(bool discard);
   std::shared_ptr<WritableBatch> batch_or_raise() const;
 
+  static constexpr uint64_t kVersion = 0;  // what is handed out stays
+
   std::shared_ptr<WritableBatch> batch_;  // null after the end
   nanobind::dict arrays_;
+  HotArrays hot_;  // of arrays_
   const bool atomic_;
   bool doomed_ = false;  // a nested block of an atomic batch has failed
   int depth_ = 1;
