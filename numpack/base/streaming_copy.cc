@@ -3,24 +3,27 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <limits>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
-#if defined(__SSE2__) && defined(__GLIBC__)
-#include <unistd.h>
-#endif
 
 namespace numpack {
 namespace {
 
+// Linux's figure: of the cache that this machine, which may be a part of a larger one, can count
+// on. The C library's is of the whole processor. 0 where there is none, on other systems too.
 size_t LastLevelCacheBytes() {
-#if defined(__SSE2__) && defined(__GLIBC__)
-  return static_cast<size_t>(std::max(sysconf(_SC_LEVEL3_CACHE_SIZE), 0L));
-#else
-  return 0;
+#if defined(__SSE2__) && defined(__linux__)
+  std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index3/size");  // "8192K"
+  size_t kibibytes = 0;
+  char unit = 0;
+  if (file >> kibibytes >> unit && unit == 'K' && kibibytes < (size_t{1} << 32))
+    return kibibytes << 10;
 #endif
+  return 0;
 }
 
 }  // namespace
