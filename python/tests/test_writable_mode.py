@@ -496,3 +496,24 @@ with NumPack(sys.argv[1]) as npk, npk.writable_batch_mode(atomic=True) as wb:
         assert same(again.load("a"), numbers(10))
         assert same(again.load("b"), numbers(200_000))
         assert again.interrupted() == []
+
+
+def test_a_save_that_was_right_before_is_looked_at_again(npk):
+    npk.save({"a": np.zeros((3, 2), np.float32), "b": np.zeros((3, 2), np.float32)})
+    with npk.writable_batch_mode() as wb:
+        view, other = wb.load("a"), wb.load("b")
+        for _ in range(3):
+            assert wb.load("a") is view
+            wb.save({"a": view, "b": other})
+        with pytest.raises(BatchModeError):
+            wb.save({"a": view, "b": view})
+        with pytest.raises(BatchModeError):
+            wb.save({"a": view.copy()})
+        view.shape = (6,)
+        with pytest.raises(BatchModeError):
+            wb.save({"a": view})
+        view.shape = (3, 2)
+        wb.save({"a": view})
+    for call in (lambda: wb.load("a"), lambda: wb.save({"a": view})):
+        with pytest.raises(BatchModeError):
+            call()
