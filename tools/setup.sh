@@ -6,6 +6,7 @@
 #   test     .venv-numpy1 and .venv-numpy2, in which the wheel is tested
 #   demo     the demo's data, into .venv
 #   bench    .venv-bench: the systems that NumPack is compared with, and what draws the plots
+#   counts   what counts instructions and system calls
 #   lint     clang-format, clang-tidy, shellcheck, buildifier
 #   clang    clang
 #   fuzz     clang and libFuzzer
@@ -100,6 +101,7 @@ setup_bench() {
     cp $model .venv-bench/.model
   fi
 }
+setup_counts() { apt_need strace valgrind; }
 setup_lint() {
   apt_need clang-14 clang-format-14 clang-tidy-14 shellcheck
   command -v npm >/dev/null || apt_need npm

@@ -11,7 +11,9 @@ which afterwards must be equal bit for bit. Ratios are those of medians: ours / 
 """
 
 import argparse
+import contextlib
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -79,7 +81,7 @@ def _values(dtype, count):
 
 
 class _Store:
-    """Arrays of a writable batch, in a store of its own."""
+    """Arrays of writable batches, in a store of its own."""
 
     def __init__(self, folder):
         import numpack
@@ -87,21 +89,12 @@ class _Store:
         self._npk = numpack.NumPack(pathlib.Path(folder) / "store.npk")
         self._npk.open()
 
-    def array(self, batch, values):
-        self._npk.save({"array": values})
-        return batch.load("array")
-
+    @contextlib.contextmanager
     def pair(self, values):
-        """A context: (ours, NumPy's)."""
-        import contextlib
-
-        @contextlib.contextmanager
-        def both():
-            self._npk.save({"array": values})
-            with self._npk.writable_batch_mode() as batch:
-                yield batch.load("array"), values.copy()
-
-        return both()
+        """(ours, NumPy's), of these values."""
+        self._npk.save({"array": values})
+        with self._npk.writable_batch_mode() as batch:
+            yield batch.load("array"), values.copy()
 
 
 def _row(**figures):
@@ -186,7 +179,6 @@ def chain(store, nbytes):
         with store.pair(_values("float32", nbytes // 4)) as (ours, _):
             twin = ours.copy()
             whole = numpack.InPlace(ours).multiply(1.25).add(2).multiply(0.5)
-            # A view of the store's kind over ordinary memory runs kernels too.
             steps = [numpack.InPlace(twin).multiply(1.25), numpack.InPlace(twin).add(2)]
             steps.append(numpack.InPlace(twin).multiply(0.5))
             first, second = _take_turns(
@@ -209,8 +201,6 @@ def chain(store, nbytes):
 
 def busy(store, nbytes):
     """Two threads (as ours) beside one (as the reference), while every processor has work."""
-    import os
-
     import numpack
 
     spinners = [
