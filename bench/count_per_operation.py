@@ -6,10 +6,10 @@ PROGRAM is //bench:hot_paths. Counted are instructions (by valgrind's callgrind)
 new, and system calls (by strace, where it is there). Each is the difference of two runs, divided by
 the operations that the longer one does more, so that start and end cancel out.
 
-Counts do not depend on the machine's speed or mood. They do on the compiler and on the processor
-features that valgrind shows (AVX2, no AVX-512), which is why --check leaves room: an operation fails
-when it takes more than TOLERANCE above its limit, and one that has become as much cheaper is named,
-so that its limit can be lowered.
+Counts do not depend on the machine's speed or mood. They do on the compiler and on the features of
+the processor that valgrind shows (AVX2, no AVX-512), which is why --check leaves room: an operation
+fails when it takes more than TOLERANCE above its limit, and one that has become as much cheaper is
+named, so that its limit can be lowered.
 """
 
 import argparse
