@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # C++ tests as aarch64 programs under QEMU; the kernels once more per kind of CPU, for their NEON, SVE and SVE2 code
-# at other vector lengths. Arguments replace the targets.
+# at other vector lengths.
+#
+# usage: arm64.sh [--short | TARGET...]     --short: POSIX backend and kernels, on one kind of CPU
 #
 # The memory backend reserves large ranges of addresses, for which QEMU takes seconds each: the tests that run on it
 # are left to machines of that kind.
@@ -11,7 +13,9 @@ if [ "$(uname -m)" != x86_64 ]; then skip "cross building is set up for x86-64 m
 tools/setup.sh build arm64
 
 targets=("$@")
-if [ $# = 0 ]; then
+if [ "${1:-}" = --short ]; then
+  targets=(//numpack/backends/posix_mmap/... //numpack/kernels:elementwise_test //numpack/kernels:in_place_test)
+elif [ $# = 0 ]; then
   targets=(//numpack/base/... //numpack/backends/posix_mmap/... //numpack/cache/... //numpack/kernels/...)
   say "only ${targets[*]}: what runs on the memory backend is too slow under QEMU"
 fi

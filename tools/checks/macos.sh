@@ -2,7 +2,8 @@
 # Compiles and links library, command, tests and examples in C++ as macOS programs, for x86-64 and arm64, with the
 # headers and the libSystem of the PyPI package "ziglang". Nothing is run.
 #
-# usage: tools/checks/macos.sh [x86_64|arm64] [TARGET...]     default: both, everything in C++
+# usage: tools/checks/macos.sh [--short] [x86_64|arm64] [TARGET...]     default: both, everything in C++
+#   --short: library, command, backends and their tests, for arm64
 #
 # CoreFoundation, which Abseil asks for the local time zone, is not in that package: toolchains/macos/sdk stands in.
 set -euo pipefail
@@ -12,11 +13,17 @@ if [ "$(uname -sm)" != "Linux x86_64" ]; then skip "set up for x86-64 machines w
 tools/setup.sh build macos
 
 kinds=(x86_64 arm64)
+everything=(//numpack/... //cli/... //tests/... //examples/...)
+if [ "${1:-}" = --short ]; then
+  shift
+  kinds=(arm64)
+  everything=(//numpack //cli/... //numpack/backends/... //numpack:numpack_test)
+fi
 case ${1:-} in
   x86_64 | arm64) kinds=("$1") && shift ;;
 esac
 targets=("$@")
-if [ $# = 0 ]; then targets=(//numpack/... //cli/... //tests/... //examples/...); fi
+if [ $# = 0 ]; then targets=("${everything[@]}"); fi
 
 # mach_o FILE: the kind of machine that a Mach-O program is for; a test may be a script too.
 mach_o() {
