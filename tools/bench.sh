@@ -10,7 +10,7 @@
 set -euo pipefail
 # shellcheck source=tools/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-tools/setup.sh build bench
+tools/setup.sh build bench counts
 
 short=
 for argument in "$@"; do
@@ -27,7 +27,8 @@ fi
 say "building"
 startup=()
 read -ra startup <<<"${NUMPACK_BAZEL_STARTUP:-}"
-bazel "${startup[@]}" build --symlink_prefix=/ --noshow_progress //bench:store_bench //bench:kernels_bench
+bazel "${startup[@]}" build --symlink_prefix=/ --noshow_progress \
+  //bench:store_bench //bench:kernels_bench //bench:hot_paths
 programs=$(bazel "${startup[@]}" info --noshow_progress bazel-bin)/bench
 # Into a folder of its own, so that whatever .venv has stays.
 rm -rf build/bench
@@ -61,6 +62,8 @@ say "kernels"
 say "single calls of the C++ library"
 "$programs/store_bench" --benchmark_min_time=$min_time --benchmark_out=build/bench/store_bench.json \
   --benchmark_out_format=json
+say "instructions, allocations and system calls of small operations"
+.venv/bin/python bench/count_per_operation.py "$programs/hot_paths" --json build/bench/counts.json
 
 .venv-bench/bin/python bench/scenarios/whole_report.py build/bench >/dev/null
 sed -n '/^## Bars/,/^## The spec/p' build/bench/report.md | sed '$d'

@@ -3,7 +3,8 @@
 Every (system, scenario, round) is a process of its own. Rounds go through all systems one after
 another, starting with a different one each time, so that a slow minute of the machine hits all of
 them alike. Every process checks its result after the timing, and memory is measured in processes
-that are not timed. Exits non-zero when a worker fails or a result is wrong, but for NumPack 0.7's.
+that are not timed. Exits non-zero when a worker of ours fails, or a result
+is wrong, but for NumPack 0.7's.
 """
 
 import argparse
@@ -67,7 +68,9 @@ def takes_part(contender, description, scenario):
     offers = {scenario.timed, *scenario.needs} <= set(description["offers"])
     small_enough = scenario.count_of_arrays <= contender.most_arrays
     chosen = contender.module != "npk" and contender.mode != "durable"
-    return offers and small_enough and (chosen or contender.mode in scenario.modes)
+    right_mode = chosen or contender.mode in scenario.modes
+    named = any(word in contender.name for word in scenario.only)
+    return offers and small_enough and right_mode and named
 
 
 def rotated(items, by):
@@ -76,27 +79,41 @@ def rotated(items, by):
 
 
 def measure_all(args, systems):
-    """{(scenario name, contender name): results of its processes}."""
-    results = {}
+    """({(scenario name, contender name): results of its processes}, {the same: why it failed}).
+
+    WorkerError when one of our own fails.
+    """
+    results, failed = {}, {}
     for scenario in args.scenarios:
         taking_part = [s for s, said in systems.items() if takes_part(s, said, scenario)]
-        for number in range(args.rounds if taking_part else 0):
+        rounds = min(args.rounds, scenario.rounds)
+        for number in range(rounds if taking_part else 0):
             for system in rotated(taking_part, number):
-                result = measure.times(system, scenario, args.dir, args.loops, args.seconds)
+                key = (scenario.name, system.name)
+                if key in failed:
+                    continue
+                try:
+                    result = measure.times(system, scenario, args.dir, args.loops, args.seconds)
+                except measure.WorkerError as error:
+                    if report.is_ours(system.name):
+                        raise
+                    failed[key] = str(error).splitlines()[-1]
+                    continue
                 waits = systems[system]["waits"].get(system.mode, ())
                 result["waits"] = scenario.timed in waits
-                results.setdefault((scenario.name, system.name), []).append(result)
+                results.setdefault(key, []).append(result)
                 print(
-                    f"  {scenario.name}  round {number + 1}/{args.rounds}  {system.name:22}"
+                    f"  {scenario.name}  round {number + 1}/{rounds}  {system.name:22}"
                     f"{min(result['times_ms']):12.4f} ms",
                     file=sys.stderr,
                 )
         if not scenario.watched:
             continue
         for system in taking_part:
-            result = measure.memory(system, scenario, args.dir, args.memory_seconds)
-            results[scenario.name, system.name].append(result)
-    return results
+            if (scenario.name, system.name) not in failed:
+                result = measure.memory(system, scenario, args.dir, args.memory_seconds)
+                results[scenario.name, system.name].append(result)
+    return results, failed
 
 
 def machine():
@@ -160,10 +177,11 @@ def main(argv=None):
     args = parse(argv)
     systems, skipped = contenders(args)
     try:
-        results = measure_all(args, systems)
+        results, failed = measure_all(args, systems)
     except measure.WorkerError as error:
         print(f"a worker failed:\n{error}", file=sys.stderr)
         return 1
+    skipped += [f"{name} at {scenario}: {why}" for (scenario, name), why in failed.items()]
     figures = {
         "machine": machine(),
         "skipped": skipped,

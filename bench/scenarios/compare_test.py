@@ -210,6 +210,25 @@ def test_a_wrong_result_fails_the_run(tmp_path, monkeypatch):
     assert compare.main(["--tiny", "--systems", "memmap", f"--dir={tmp_path}"]) == 0
 
 
+def test_others_may_fail_and_ours_may_not(tmp_path, monkeypatch, capsys):
+    def failing(contender, scenario, folder, samples, seconds):
+        if contender.name in broken:
+            raise measure.WorkerError("Traceback\nit broke")
+        return _result([1.0])
+
+    monkeypatch.setattr(measure, "times", failing)
+    monkeypatch.setattr(measure, "memory", lambda *args: _result([]))
+    monkeypatch.setattr(
+        measure, "describe", lambda _: {"version": "1", "offers": ["loop"], "waits": {}}
+    )
+    arguments = ["--tiny", "--systems", "memmap", "numpack normal", f"--dir={tmp_path}"]
+    broken = {"memmap"}
+    assert compare.main(arguments) == 0
+    assert "Skipped: memmap at 4 KB x 3: it broke." in capsys.readouterr().out
+    broken = {"numpack normal"}
+    assert compare.main(arguments) == 1
+
+
 def test_a_worker_that_fails_says_why(tmp_path):
     broken = measure.Contender("broken", "no_such_module", "loop", sys.executable)
     with pytest.raises(measure.WorkerError, match="no_such_module"):

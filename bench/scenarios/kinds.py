@@ -11,6 +11,9 @@ Each has a name and
 `timed` names the method of the system that is measured, `needs` others that it must have; `modes`
 the modes of NumPack that take part ("durable", for kinds that commit, brings in LMDB's durable mode
 too); `watched` says whether memory is measured as well.
+
+What takes long is run in fewer `rounds` than asked for, and by systems only that have one of the
+words of `only` in their name.
 """
 
 import importlib.util
@@ -40,6 +43,8 @@ class _Kind:
     timed = ""
     needs = ()
     watched = False
+    rounds = 1_000
+    only = ("",)
     # How many numbers of samples make sense: an array that is multiplied again and again overflows.
     most_samples = 1_000
 
@@ -82,9 +87,11 @@ class Update(_OneArray):
     watched = True
     most_samples = 9
 
-    def __init__(self, name, shape, count):
+    def __init__(self, name, shape, count, only=("",), rounds=1_000):
         super().__init__(name, shape)
         self.count = count
+        self.only = only
+        self.rounds = rounds
         self.factor = FACTOR
         self._samples = 0
 
@@ -274,6 +281,7 @@ class _ManyArrays(_Kind):
     def __init__(self, name, count):
         super().__init__(name)
         self.count = self.count_of_arrays = count
+        self.rounds = 1_000 if count < 10_000 else 2
 
     def arrays(self):
         values = _random((self.count, 256))

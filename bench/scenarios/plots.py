@@ -26,7 +26,7 @@ _MARKERS = "osD^vPX*<>"
 def _color(system):
     if system.startswith(report.OLD):
         return _OLD
-    return _OURS if system.startswith("numpack ") else _OTHERS
+    return _OURS if report.is_ours(system) else _OTHERS
 
 
 def _bars_of(axes, rows):

@@ -71,8 +71,13 @@ def _ratios(row, others, figure):
     }
 
 
+def is_ours(system):
+    """Whether it is this NumPack, in any of its modes."""
+    return system.startswith("numpack ") and not system.startswith(OLD)
+
+
 def _bars(row):
-    if not row["system"].startswith("numpack ") or row["system"].startswith(OLD):
+    if not is_ours(row["system"]):
         return []
     bars = BARS.get((row["scenario"], row["system"].removeprefix("numpack ")), [])
     return [
@@ -96,8 +101,7 @@ def _megabytes(number):
 
 def _ours(others):
     """The quickest of ours: what the others are compared with."""
-    ours = [row for row in others if row["system"].startswith("numpack ")]
-    ours = [row for row in ours if not row["system"].startswith(OLD)]
+    ours = [row for row in others if is_ours(row["system"])]
     return min(ours, key=lambda row: row["median_ms"], default=None)
 
 

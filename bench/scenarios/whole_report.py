@@ -131,6 +131,25 @@ def kernels_table(kernels):
     return "\n".join(lines) + "\n"
 
 
+def counts_table(counts):
+    """Of //bench:hot_paths."""
+    columns = ("instructions", "allocations", "system calls")
+    lines = ["| one operation, 1 KB array | " + " | ".join(columns) + " |", "|---|---:|---:|---:|"]
+    for operation, found in counts.items():
+        cells = [f"{found[name]:,.0f}" if name in found else "" for name in columns]
+        lines.append(f"| {operation.replace('_', ' ')} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def library_table(runs):
+    """Of //bench:store_bench."""
+    lines = ["| C++ | time |", "|---|---:|"]
+    for run in runs["benchmarks"]:
+        if run.get("run_type", "iteration") == "iteration" and "real_time" in run:
+            lines.append(f"| {run['name']} | {run['real_time']:,.4g} {run['time_unit']} |")
+    return "\n".join(lines) + "\n"
+
+
 def write(folder):
     """Writes the report; returns its path."""
     figures = _read(folder, "compare")
@@ -164,6 +183,13 @@ def write(folder):
     calls = folder / "calls.md"
     if calls.exists():
         parts += ["## Single calls\n", calls.read_text()]
+    for name, title, text in (
+        ("counts", "Instructions, allocations and system calls", counts_table),
+        ("store_bench", "The C++ library", library_table),
+    ):
+        found = _read(folder, name)
+        if found:
+            parts += [f"## {title}\n", text(found)]
     parts += ["## All scenarios\n", report.markdown(figures)]
     path = folder / "report.md"
     path.write_text("\n".join(parts))
