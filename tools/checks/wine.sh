@@ -2,8 +2,8 @@
 # The C++ tests as Windows programs: built with MinGW, run under Wine. Then stores that Linux and Windows make by the
 # same operations are compared, and continued on the other system.
 #
-# usage: wine.sh [--short | TARGET...]     --short: the conformance suite on all backends, store, batches, crashes and
-#                                          kernels; TARGET: these tests, and no comparison of stores
+# usage: wine.sh [--short | TARGET...]     --short: the conformance suite on all backends, store, batches, crashes;
+#                                          TARGET: these tests, and no comparison of stores
 set -euo pipefail
 # shellcheck source=tools/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -13,7 +13,7 @@ tools/setup.sh build wine
 targets=("${@:-//...}")
 if [ "${1:-}" = --short ]; then
   targets=(//numpack/backends/... //numpack/batch/... //numpack:numpack_test //numpack/storage:store_crash_test
-    //numpack/kernels:in_place_test //tests/crash/...)
+    //tests/crash:replay)
 fi
 status=0
 bazel_test --config=wine --build_tests_only "${targets[@]}" || status=$?
