@@ -237,6 +237,7 @@ KEYS = {
     "Z22 empty": slice(3, 1),
     "Z22 beyond": slice(10, 20),
     "Z22 negative": slice(-3, -1),
+    "Z22 NumPy ints": slice(np.int64(1), np.uint8(5), np.int8(1)),
     "Z23 list": [3, -1, 3, 0],
     "Z23 range": range(1, 6, 2),
     "Z23 array": np.array([6, -7, 2]),
@@ -275,6 +276,12 @@ def test_Z22_Z33_keys_as_numpy(npk, shape, key, dropped):
 def test_Z22_step_zero(lazy):
     with pytest.raises(ValueError):
         lazy[::0]
+
+
+@pytest.mark.parametrize("key", [slice(1.5), slice("1", None), slice(None, None, 1.0)])
+def test_Z32_slices_of_no_ints(lazy, key):
+    with pytest.raises(TypeError, match="slice indices must be integers"):
+        lazy[key]
 
 
 @pytest.mark.parametrize("empty", [[], np.array([]), np.array([], int), ()[:0]])

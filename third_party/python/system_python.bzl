@@ -1,7 +1,8 @@
 """An interpreter of this machine with its headers, NumPy's and nanobind, as the repository @system_python.
 
 The interpreter is $SYSTEM_PYTHON, else .venv/bin/python of the workspace, else /usr/bin/python3. NumPy and nanobind
-are asked from it; $NUMPACK_NUMPY_INCLUDE and $NUMPACK_NANOBIND_DIR name folders that it does not know of.
+are asked from it; $NUMPACK_NUMPY_INCLUDE and $NUMPACK_NANOBIND_DIR name folders that it does not know of. With
+$NUMPACK_STABLE_ABI=1 the module that nanobind binds is for every Python from 3.12 on: setup.py says when.
 
 Nothing here fails when a part is missing: defs.bzl says what there is (HAVE_PYTHON_DEV, MISSING), and targets that
 need the rest are skipped by Bazel as incompatible (PYTHON_COMPATIBLE of //bazel:numpack.bzl).
@@ -27,6 +28,7 @@ print(first(os.environ.get('NUMPACK_NANOBIND_DIR'), folder('nanobind')))
 _BUILD = """
 load("@bazel_tools//tools/python:toolchain.bzl", "py_runtime_pair")
 load("@rules_cc//cc:defs.bzl", "cc_library")
+load(":defs.bzl", "STABLE_ABI_COPTS")
 
 package(default_visibility = ["//visibility:public"])
 
@@ -65,9 +67,10 @@ cc_library(
     hdrs = glob(["nanobind/include/**/*.h"], allow_empty = True),
     copts = [
         "-fvisibility=hidden",
+        "-fno-plt",
         "-fno-strict-aliasing",
         "-w",
-    ],
+    ] + STABLE_ABI_COPTS,
     includes = ["nanobind/include"],
     local_defines = [
         "NB_BUILD",
@@ -117,8 +120,11 @@ EXT_SUFFIX = {suffix}
 MISSING = {missing}
 HAVE_PYTHON_DEV = not MISSING
 
-# copts of extension modules.
-EXTENSION_COPTS = ["-fvisibility=hidden"]
+# copts of extension modules. Half of what they call is Python's: without a detour over the PLT.
+EXTENSION_COPTS = ["-fvisibility=hidden", "-fno-plt"]
+
+# Those of the one that nanobind binds, besides.
+STABLE_ABI_COPTS = {stable_abi_copts}
 """
 
 def _interpreter(ctx):
@@ -157,9 +163,11 @@ def _impl(ctx):
     if missing:
         # buildifier: disable=print
         print("%s lacks %s: the Python extension and its tests are skipped" % (python, ", ".join(missing)))
+    stable_abi = ctx.os.environ.get("NUMPACK_STABLE_ABI") == "1"
     ctx.file("defs.bzl", _DEFS.format(
         missing = repr(missing),
         python = repr(python),
+        stable_abi_copts = repr(["-DPy_LIMITED_API=0x030c0000"] if stable_abi else []),
         suffix = repr(suffix),
     ))
     ctx.file("BUILD", _BUILD.format(python = python))
@@ -170,6 +178,7 @@ system_python = repository_rule(
     environ = [
         "NUMPACK_NANOBIND_DIR",
         "NUMPACK_NUMPY_INCLUDE",
+        "NUMPACK_STABLE_ABI",
         "PYTHONPATH",
         "SYSTEM_PYTHON",
     ],

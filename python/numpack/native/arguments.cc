@@ -13,7 +13,7 @@ namespace nb = nanobind;
 absl::string_view NameOf(nb::handle name) {
   if (!PyUnicode_Check(name.ptr())) {
     Raise(PythonError("TypeError", absl::StrCat("an array name must be a str, not ",
-                                                Py_TYPE(name.ptr())->tp_name)));
+                                                nb::inst_name(name).c_str())));
   }
   Py_ssize_t size = 0;
   const char* text = PyUnicode_AsUTF8AndSize(name.ptr(), &size);
@@ -24,7 +24,7 @@ absl::string_view NameOf(nb::handle name) {
 std::vector<NamedNdarray> NdarraysOf(nb::handle arrays) {
   if (!PyDict_Check(arrays.ptr())) {
     Raise(absl::InvalidArgumentError(
-        absl::StrCat("arrays must be a dictionary, not ", Py_TYPE(arrays.ptr())->tp_name)));
+        absl::StrCat("arrays must be a dictionary, not ", nb::inst_name(arrays).c_str())));
   }
   std::vector<NamedNdarray> result;
   result.reserve(static_cast<size_t>(PyDict_Size(arrays.ptr())));
@@ -32,12 +32,12 @@ std::vector<NamedNdarray> NdarraysOf(nb::handle arrays) {
   const nb::object items = nb::steal(PyDict_Items(arrays.ptr()));
   if (!items.is_valid()) throw nb::python_error();
   for (const nb::handle item : nb::borrow<nb::list>(items)) {
-    const absl::string_view name = NameOf(PyTuple_GET_ITEM(item.ptr(), 0));
+    const absl::string_view name = NameOf(NB_TUPLE_GET_ITEM(item.ptr(), 0));
     if (name.empty()) Raise(absl::InvalidArgumentError("an array name must not be empty"));
-    nb::object ndarray = CheckedNdarray(PyTuple_GET_ITEM(item.ptr(), 1), name);
+    nb::object ndarray = CheckedNdarray(NB_TUPLE_GET_ITEM(item.ptr(), 1), name);
     ArrayView view = ViewOf(ndarray);
     nb::object pin = Pin(ndarray);
-    result.push_back({nb::borrow(PyTuple_GET_ITEM(item.ptr(), 0)), std::string(name),
+    result.push_back({nb::borrow(NB_TUPLE_GET_ITEM(item.ptr(), 0)), std::string(name),
                       std::move(ndarray), std::move(view), std::move(pin)});
   }
   return result;
@@ -47,7 +47,7 @@ std::vector<std::string> NamesOf(nb::handle names) {
   if (PyUnicode_Check(names.ptr())) return {std::string(NameOf(names))};
   if (!PyList_Check(names.ptr()) && !PyTuple_Check(names.ptr())) {
     Raise(PythonError("TypeError", absl::StrCat("array_name must be a str or a list of str, not ",
-                                                Py_TYPE(names.ptr())->tp_name)));
+                                                nb::inst_name(names).c_str())));
   }
   std::vector<std::string> result;
   const nb::object items = nb::steal(PySequence_Tuple(names.ptr()));

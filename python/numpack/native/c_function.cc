@@ -30,9 +30,9 @@ bool BindArguments(const Signature& signature, PyObject* const* arguments, Py_ss
     values[i] = arguments[i];
     given[static_cast<size_t>(i)] = true;
   }
-  const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
+  const Py_ssize_t named = keywords == nullptr ? 0 : NB_TUPLE_GET_SIZE(keywords);
   for (Py_ssize_t i = 0; i < named; ++i) {
-    PyObject* const name = PyTuple_GET_ITEM(keywords, i);
+    PyObject* const name = NB_TUPLE_GET_ITEM(keywords, i);
     const size_t parameter = ParameterOf(signature, name);
     if (parameter == signature.parameters.size()) {
       PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'",

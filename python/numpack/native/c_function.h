@@ -16,7 +16,7 @@ namespace numpack::python {
 template <typename T>
 T* InstanceOf(PyObject* self) {
   if (nanobind::inst_ready(self)) return nanobind::inst_ptr<T>(self);
-  PyErr_Format(PyExc_TypeError, "this %s was not made by numpack", Py_TYPE(self)->tp_name);
+  PyErr_Format(PyExc_TypeError, "this %U was not made by numpack", nanobind::inst_name(self).ptr());
   return nullptr;
 }
 

@@ -29,11 +29,11 @@ PyArrayObject* AsArray(nb::handle ndarray) {
 // Whether all items are ints, or all are bools: then a list means rows. Nested lists, floats and
 // mixtures have NumPy's meaning or its error.
 bool IsPlainList(nb::handle list) {
-  const Py_ssize_t count = PyList_GET_SIZE(list.ptr());
+  const Py_ssize_t count = NB_LIST_GET_SIZE(list.ptr());
   Py_ssize_t ints = 0;
   Py_ssize_t bools = 0;
   for (Py_ssize_t i = 0; i < count; ++i) {
-    PyObject* const item = PyList_GET_ITEM(list.ptr(), i);
+    PyObject* const item = NB_LIST_GET_ITEM(list.ptr(), i);
     if (PyBool_Check(item) || PyArray_IsScalar(item, Bool)) {
       ++bools;
     } else if (PyLong_Check(item) || PyArray_IsScalar(item, Integer)) {
@@ -170,10 +170,10 @@ LazyBase::~LazyBase() {
 
 void LazyBase::SetShape(nb::object shape) {
   shape_ = std::move(shape);
-  ndim_ = static_cast<int>(PyTuple_GET_SIZE(shape_.ptr()));
+  ndim_ = static_cast<int>(NB_TUPLE_GET_SIZE(shape_.ptr()));
   size_ = 1;
   for (int axis = 0; axis < ndim_; ++axis) {
-    const int64_t length = PyLong_AsLongLong(PyTuple_GET_ITEM(shape_.ptr(), axis));
+    const int64_t length = PyLong_AsLongLong(NB_TUPLE_GET_ITEM(shape_.ptr(), axis));
     if (axis == 0) rows_ = length;
     size_ *= length;
   }
@@ -223,12 +223,13 @@ PyObject* LazyBase::QuickRows(PyObject* key) {
     if (begin < 0) begin += rows_;
     if (begin < 0 || begin >= rows_) return nullptr;
   } else {
-    auto* const slice = reinterpret_cast<PySliceObject*>(key);
-    const auto is_plain = [](PyObject* part) { return part == Py_None || PyLong_CheckExact(part); };
-    if (!is_plain(slice->start) || !is_plain(slice->stop) || slice->step != Py_None) return nullptr;
     Py_ssize_t end = 0;
     Py_ssize_t step = 1;
-    if (PySlice_Unpack(key, &begin, &end, &step) != 0) throw nb::python_error();
+    if (PySlice_Unpack(key, &begin, &end, &step) != 0) {
+      PyErr_Clear();
+      return nullptr;
+    }
+    if (step != 1) return nullptr;
     count = PySlice_AdjustIndices(rows_, &begin, &end, step);
   }
   const int64_t row_bytes = size_ / rows_ * itemsize_;
@@ -255,15 +256,17 @@ bool LazyBase::TakesHere(nb::handle key) const {
   if (PyRange_Check(object)) return true;
   if (PySlice_Check(object)) {
     // NumPy copies rows at a stride as well as we do.
-    PyObject* const step = reinterpret_cast<PySliceObject*>(object)->step;
-    return step == Py_None || (PyLong_CheckExact(step) && PyLong_AsLong(step) == 1) || IsUnread();
+    Py_ssize_t begin = 0;
+    Py_ssize_t end = 0;
+    Py_ssize_t step = 0;
+    return IsUnread() || (PySlice_Unpack(object, &begin, &end, &step) == 0 && step == 1);
   }
   return IsInteger(key) && IsUnread();
 }
 
 nb::object LazyBase::Rows(nb::handle key) {
   if (!TakesHere(key)) {
-    PyErr_Clear();  // a step beyond the range of a long
+    PyErr_Clear();  // a slice of something else: NumPy's error is the better one
     return nb::none();
   }
   const RowIndex index = RowIndex::Parse(key, RowUse::kGet);

@@ -43,7 +43,7 @@ class NdarrayOwner final : public ArrayOwner {
   // Plain reads: without the GIL the answer is a snapshot anyway. The elements of a view belong to
   // its base, which the caller may hold although the view itself is ours alone.
   bool HeldElsewhere() const override {
-    const PyObject* base = PyArray_BASE(AsArray(ndarray_));
+    PyObject* const base = PyArray_BASE(AsArray(ndarray_));
     return Py_REFCNT(ndarray_) > 1 || (base != nullptr && Py_REFCNT(base) > 1);
   }
 
@@ -84,7 +84,7 @@ bool IsNdarray(nb::handle object) { return PyArray_Check(object.ptr()); }
 nb::object CheckedNdarray(nb::handle value, absl::string_view name) {
   if (!IsNdarray(value)) {
     Raise(PythonError("TypeError", absl::StrCat("array '", name, "' must be a numpy.ndarray, not ",
-                                                Py_TYPE(value.ptr())->tp_name)));
+                                                nb::inst_name(value).c_str())));
   }
   PyArrayObject* array = AsArray(value);
   if (!DTypeOfNdarray(value).has_value()) {

@@ -23,7 +23,7 @@ nb::object ShapeTuple(const Shape& shape) {
   for (size_t i = 0; i < shape.size(); ++i) {
     PyObject* axis = PyLong_FromLongLong(shape[i]);
     if (axis == nullptr) throw nb::python_error();
-    PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), axis);
+    NB_TUPLE_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), axis);
   }
   return tuple;
 }

@@ -32,7 +32,7 @@ constexpr int64_t kFarOutside = std::numeric_limits<int64_t>::max();
   Raise(PythonError("TypeError",
                     absl::StrCat("row indexes must be integers, a slice, or a sequence or "
                                  "array of integers or bools, not ",
-                                 Py_TYPE(indexes.ptr())->tp_name)));
+                                 nb::inst_name(indexes).c_str())));
 }
 
 // An integer, clipped to 64 bits: no array has that many rows. TypeError unless `object` has
@@ -152,21 +152,21 @@ RowIndex::Form RowIndex::ParseSequence(nb::handle indexes) {
   // A tuple of its own: __index__ of an item is Python code, and may change a list.
   const nb::object items = nb::steal(PySequence_Tuple(indexes.ptr()));
   if (!items.is_valid()) throw nb::python_error();
-  const Py_ssize_t count = PyTuple_GET_SIZE(items.ptr());
+  const Py_ssize_t count = NB_TUPLE_GET_SIZE(items.ptr());
   Py_ssize_t bools = 0;
-  for (Py_ssize_t i = 0; i < count; ++i) bools += IsBool(PyTuple_GET_ITEM(items.ptr(), i)) ? 1 : 0;
+  for (Py_ssize_t i = 0; i < count; ++i) bools += IsBool(NB_TUPLE_GET_ITEM(items.ptr(), i)) ? 1 : 0;
   if (count > 0 && bools == count) {
     Mask mask;
     mask.selected.reserve(static_cast<size_t>(count));
     for (Py_ssize_t i = 0; i < count; ++i) {
-      mask.selected.push_back(PyObject_IsTrue(PyTuple_GET_ITEM(items.ptr(), i)) == 1 ? 1 : 0);
+      mask.selected.push_back(PyObject_IsTrue(NB_TUPLE_GET_ITEM(items.ptr(), i)) == 1 ? 1 : 0);
     }
     return mask;
   }
   List list;
   list.reserve(static_cast<size_t>(count));
   for (Py_ssize_t i = 0; i < count; ++i)
-    list.push_back(ToInteger(PyTuple_GET_ITEM(items.ptr(), i)));
+    list.push_back(ToInteger(NB_TUPLE_GET_ITEM(items.ptr(), i)));
   return list;
 }
 

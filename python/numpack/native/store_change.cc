@@ -44,7 +44,7 @@ void Store::Save(nb::handle arrays) {
 }
 
 bool Store::SaveHot(PyObject* arrays) {
-  if (!IsHot() || !PyDict_CheckExact(arrays) || PyDict_GET_SIZE(arrays) == 0) return false;
+  if (!IsHot() || !PyDict_CheckExact(arrays) || NB_DICT_GET_SIZE(arrays) == 0) return false;
   const uint64_t version = batch_->version();
   PyObject* name = nullptr;
   PyObject* value = nullptr;

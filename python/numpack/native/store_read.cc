@@ -25,7 +25,7 @@ bool IsLazy(nb::handle lazy) {
   if (lazy.ptr() == Py_True) return true;
   if (lazy.ptr() == Py_False || lazy.is_none()) return false;
   Raise(PythonError("TypeError",
-                    absl::StrCat("lazy must be a bool, not ", Py_TYPE(lazy.ptr())->tp_name)));
+                    absl::StrCat("lazy must be a bool, not ", nb::inst_name(lazy).c_str())));
 }
 
 // A writable copy of the rows that `index` selects.
@@ -46,7 +46,7 @@ absl::StatusOr<AnyArray> RowsFrom(Batch& batch, absl::string_view name, const Ro
 AnyArray OutOf(nb::handle out) {
   if (!IsNdarray(out)) {
     Raise(PythonError("TypeError", absl::StrCat("out must be a numpy.ndarray, not ",
-                                                Py_TYPE(out.ptr())->tp_name)));
+                                                nb::inst_name(out).c_str())));
   }
   // A copy in the machine's byte order would not be what the caller sees.
   if (!CheckedNdarray(out, "out").is(out))
