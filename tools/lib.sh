@@ -52,6 +52,19 @@ testlogs() {
   bazel "${startup[@]}" info "${options[@]}" bazel-testlogs 2>/dev/null || true
 }
 
+# find_pythons MINOR...: for each Python 3.MINOR that is here, on the PATH or pyenv's, an interpreter on a line of its own.
+find_pythons() {
+  local minor python
+  for minor in "$@"; do
+    for python in "python3.$minor" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3."$minor".*/bin/python; do
+      if "$python" -c "import ctypes, venv" 2>/dev/null; then
+        echo "$python"
+        break
+      fi
+    done
+  done
+}
+
 # files cc|bazel|sh: our own sources of one kind, separated by NUL.
 files() {
   local pattern=()

@@ -4,6 +4,7 @@
 # usage: tools/setup.sh [PART...]
 #   build    Bazel, a compiler, Python's headers, the archives that bazel/dependencies.bzl names, .venv   (the default)
 #   test     .venv-numpy1 and .venv-numpy2, in which the wheel is tested
+#   packaging  .venv-packaging, in which the sdist is made and wheels are audited
 #   demo     the demo's data, into .venv
 #   bench    .venv-bench: the systems that NumPack is compared with, and what draws the plots
 #   counts   what counts instructions and system calls
@@ -88,6 +89,7 @@ setup_test() {
   venv .venv-numpy1 test-numpy1.txt
   venv .venv-numpy2 test-numpy2.txt
 }
+setup_packaging() { venv .venv-packaging packaging.txt; }
 setup_demo() {
   venv .venv dev.txt demo.txt
   touch .venv/.with-demo

@@ -68,6 +68,8 @@ if os.geteuid() == 0:
         os.seteuid(65534)
     except OSError:
         sys.exit({CANNOT_BE_ANOTHER_USER})  # in a sandbox there may be no other user
+    if not os.access(os.__file__, os.R_OK, effective_ids=True):
+        sys.exit({CANNOT_BE_ANOTHER_USER})  # a Python in root's home folder
 """
 
 

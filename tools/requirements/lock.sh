@@ -6,8 +6,8 @@ venv=$(mktemp -d)
 trap 'rm -rf "$venv"' EXIT
 /usr/bin/python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet pip-tools
-# dev first: test-numpy2, demo and bench take its versions as constraints.
-for name in dev test-numpy1 test-numpy2 demo bench macos; do
+# dev first: test-numpy2, demo, bench and packaging take its versions as constraints.
+for name in dev test-numpy1 test-numpy2 demo bench macos packaging; do
   echo "-- $name"
   "$venv/bin/pip-compile" --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-header \
     --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
