@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,22 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 ROUNDS = 100_000
 
 
+def open_files():
+    """The least of some looks: the thread that trims the buffer pool reads a file now and then."""
+    counts = []
+    for _ in range(5):
+        counts.append(len(list(Path("/proc/self/fd").iterdir())))
+        time.sleep(0.01)
+    return min(counts)
+
+
 def usage():
     """Open files, mappings, and bytes in memory that are not shared with the page cache."""
     gc.collect()
     status = Path("/proc/self/status").read_text()
     anonymous = next(line for line in status.splitlines() if line.startswith("RssAnon"))
     return {
-        "files": len(list(Path("/proc/self/fd").iterdir())),
+        "files": open_files(),
         "mappings": len(Path("/proc/self/maps").read_text().splitlines()),
         "bytes": int(anonymous.split()[1]) * 1024,
     }
