@@ -97,7 +97,7 @@ def measure_all(args, systems):
                 except measure.WorkerError as error:
                     if report.is_ours(system.name):
                         raise
-                    failed[key] = str(error).splitlines()[-1]
+                    failed[key] = (str(error).splitlines() or ["it was killed"])[-1]
                     continue
                 waits = systems[system]["waits"].get(system.mode, ())
                 result["waits"] = scenario.timed in waits
