@@ -69,7 +69,8 @@ class MappedRegion {
   // Cuts the memory off from the file at the same address: afterwards stores stay in this process
   // and never reach the file. Pages that were not stored to since may go on showing the file.
   // Unimplemented where the system cannot do this in place (Windows), or where the region was
-  // mapped for reading only.
+  // mapped for reading only; ResourceExhausted where the process may not have so much memory of its
+  // own. After an error the region is what it was.
   absl::Status MakePrivate();
 
  private:

@@ -100,6 +100,29 @@ class PosixProcessTest : public testing::Test {
   std::shared_ptr<Backend> backend_;
 };
 
+#if defined(__linux__)
+// The system would let a mapping become private beyond the limit, and refuse each byte afterwards.
+TEST_F(PosixProcessTest, NothingIsMadePrivateBeyondTheDataLimit) {
+  constexpr uint64_t kBytes = uint64_t{256} << 20;
+  const std::unique_ptr<File> file = OpenFile("a");
+  ASSERT_TRUE(file->Reserve(kBytes).ok());
+  Child child([&](const std::function<void()>&) -> Verdict {
+    absl::StatusOr<MappedRegion> region = file->Map(0, kBytes, MapMode::kReadWrite);
+    if (!region.ok()) return 1;
+    region->data()[0] = std::byte{7};
+    const rlimit limit = {kBytes / 2, kBytes / 2};
+    if (setrlimit(RLIMIT_DATA, &limit) != 0) return kSkipped;
+    if (!absl::IsResourceExhausted(region->MakePrivate())) return 2;
+    if (region->data()[0] != std::byte{7}) return 3;
+    return std::make_unique<std::vector<char>>(size_t{1} << 20)->size() == (size_t{1} << 20) ? 0
+                                                                                             : 4;
+  });
+  const int verdict = child.Wait();
+  if (verdict == kSkipped) GTEST_SKIP() << "limits cannot be set here";
+  EXPECT_EQ(verdict, 0);
+}
+#endif
+
 TEST_F(PosixProcessTest, DeadProcessLosesItsLock) {
   const std::unique_ptr<File> file = OpenFile("a");
   Child holder([&](const std::function<void()>& ready) -> Verdict {

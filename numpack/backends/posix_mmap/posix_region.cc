@@ -111,6 +111,9 @@ class PosixRegion : public MappedRegion::Impl {
       return absl::UnimplementedError(absl::StrCat("a mapping of ", description_,
                                                    " for reading only cannot be cut off from it"));
     }
+    if (!DataLimitAllows(pages_.length)) {
+      return ErrnoToStatus(ENOMEM, "cannot make private the mapping of", description_);
+    }
     if (!Remap(PROT_READ | PROT_WRITE, kPrivateFlags)) {
       const int error = errno;
       // Some systems have unmapped the range by now; whoever still reads it must find it.

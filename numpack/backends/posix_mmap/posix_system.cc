@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -176,6 +177,23 @@ int PopulateForWriting(void* start, size_t length) {
 #else
   (void)start, (void)length;
   return 0;
+#endif
+}
+
+bool DataLimitAllows(size_t bytes) {
+#if defined(__linux__)
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_DATA, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return true;
+  const Descriptor file(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+  std::array<char, 128> text = {};
+  if (!file.valid() || read(file.get(), text.data(), text.size() - 1) <= 0) return true;
+  unsigned long long data = 0;  // in pages; the sixth figure, with the stack
+  if (std::sscanf(text.data(), "%*u %*u %*u %*u %*u %llu", &data) != 1) return true;
+  const unsigned long long used = data * PageSize();
+  return used <= limit.rlim_cur && bytes <= limit.rlim_cur - used;
+#else
+  (void)bytes;
+  return true;
 #endif
 }
 

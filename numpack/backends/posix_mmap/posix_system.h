@@ -38,6 +38,10 @@ int GrowWithBlocks(int fd, uint64_t size);
 // no such call.
 int PopulateForWriting(void* start, size_t length);
 
+// Whether the process may have that much more memory of its own (RLIMIT_DATA). The system does not
+// ask when a shared mapping is replaced by a private one, and refuses everything afterwards.
+bool DataLimitAllows(size_t bytes);
+
 // Whether mappings of one file show the same bytes in every process that may open it. Not on file
 // systems that several machines share, as far as the system tells them from others.
 bool IsOnLocalFileSystem(int fd);
