@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import warnings
+import zipfile
 
 import numpy as np
 
@@ -284,6 +286,16 @@ class NpkTest(unittest.TestCase):
             (self.folder / "z.npz").write_bytes(contents)
             self.assertIn("z.npz", self.run_npk("convert", "z.npz", "s", code=1).stderr)
         self.assertEqual(self.json("ls", "s")["arrays"], [])  # all or none
+
+    def test_an_archive_with_two_arrays_of_one_name(self):
+        np.savez(self.folder / "z.npz", a=np.arange(3))
+        with zipfile.ZipFile(self.folder / "z.npz", "a") as archive:
+            member = archive.read("a.npy")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                archive.writestr("a.npy", member)
+        self.assertIn("'a'", self.run_npk("convert", "z.npz", "s", code=1).stderr)
+        self.assertEqual(self.json("ls", "s")["arrays"], [])
 
     def test_nothing_is_replaced_unasked(self):
         old = self.save_npy("w.npy", np.arange(3))

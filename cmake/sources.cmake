@@ -29,6 +29,7 @@ set(NUMPACK_SOURCES
   numpack/core/array.cc
   numpack/core/array_metadata.cc
   numpack/core/array_store.cc
+  numpack/core/array_writer.cc
   numpack/core/dropped_rows.cc
   numpack/core/dtype.cc
   numpack/core/gather.cc
@@ -103,6 +104,7 @@ set(NUMPACK_POSIX_SOURCES
   numpack/backends/posix_mmap/posix_mmap_backend.cc
   numpack/backends/posix_mmap/posix_region.cc
   numpack/backends/posix_mmap/posix_system.cc
+  numpack/base/page_memory_posix.cc
   numpack/base/worker_threads_posix.cc
   numpack/native_backend_posix.cc
 )
@@ -117,6 +119,7 @@ set(NUMPACK_WIN32_SOURCES
   numpack/backends/win32_mmap/win32_region.cc
   numpack/backends/win32_mmap/win32_removal.cc
   numpack/backends/win32_mmap/win32_system.cc
+  numpack/base/page_memory_win32.cc
   numpack/base/worker_threads_win32.cc
   numpack/native_backend_win32.cc
 )
@@ -144,6 +147,7 @@ set(NUMPACK_PUBLIC_HEADERS
   numpack/core/array.h
   numpack/core/array_info.h
   numpack/core/array_store.h
+  numpack/core/array_writer.h
   numpack/core/dropped_rows.h
   numpack/core/dtype.h
   numpack/core/lazy_array.h

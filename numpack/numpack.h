@@ -14,6 +14,11 @@
 //   numpack::InPlace(*v).Add(1.0f).Run();
 //   writable->Finish();
 //
+//   auto writer = numpack::ArrayWriter::Begin(*store);             // an array larger than memory
+//   writer->Start("big", numpack::DType::kFloat32, {1000000, 100});
+//   writer->Write(piece);                                          // until all its bytes have come
+//   writer->Commit();
+//
 // Nothing throws, exits or aborts: every fallible call returns absl::Status or absl::StatusOr.
 #ifndef NUMPACK_NUMPACK_H_
 #define NUMPACK_NUMPACK_H_
@@ -30,6 +35,7 @@
 #include "numpack/batch/recommend_mode.h"   // IWYU pragma: export
 #include "numpack/batch/writable_batch.h"   // IWYU pragma: export
 #include "numpack/core/array_store.h"       // IWYU pragma: export
+#include "numpack/core/array_writer.h"      // IWYU pragma: export
 #include "numpack/core/legacy_v1_export.h"  // IWYU pragma: export
 #include "numpack/core/vacuum.h"            // IWYU pragma: export
 #include "numpack/core/verify.h"            // IWYU pragma: export

@@ -2,6 +2,7 @@
 #include "numpack/numpack.h"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "gtest/gtest.h"
 #include "numpack/backends/memory/memory_backend.h"
 #include "numpack/core/view.h"
@@ -663,6 +665,41 @@ TEST_P(NumPackTest, ExportsToADirectoryOfNumPack07AndOpensIt) {
   EXPECT_EQ(again->Info("a")->shape, (Shape{4, 3}));
   ASSERT_OK(store_->Close());
   EXPECT_EQ(store_->ExportV1(exported).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// Its bytes are gone once an array could not be put under its name: a second try must not publish
+// the name without them.
+TEST_P(NumPackTest, AWriterGivesUpAnArrayThatIsOpenInWritableMode) {
+  std::vector<float> values = Iota(4);
+  ASSERT_OK(store_->Save("a", MakeView(values, {2, 2})));
+  {
+    auto batch = store_->BeginWritable();
+    ASSERT_OK(batch.status());
+    ASSERT_OK(batch->Load<float>("a").status());
+    auto writer = ArrayWriter::Begin(*store_);
+    ASSERT_OK(writer.status());
+    ASSERT_OK(writer->Start("a", DType::kFloat32, {1}));
+    ASSERT_OK(writer->Write(absl::MakeConstSpan(reinterpret_cast<std::byte*>(values.data()), 4)));
+    const absl::Status open = writer->Commit();
+    EXPECT_EQ(open.code(), absl::StatusCode::kFailedPrecondition);
+    ASSERT_OK(batch->Finish());
+    EXPECT_EQ(writer->Commit(), open);
+  }
+  EXPECT_EQ(ToVector(store_->Load<float>("a")), values);
+}
+
+TEST_P(NumPackTest, AnArrayComesInPieces) {
+  const std::vector<float> values = Iota(1000);
+  const auto bytes = absl::MakeConstSpan(reinterpret_cast<const std::byte*>(values.data()), 4000);
+  auto writer = ArrayWriter::Begin(*store_);
+  ASSERT_OK(writer.status());
+  ASSERT_OK(writer->Start("a", DType::kFloat32, {100, 10}));
+  for (size_t at = 0; at < bytes.size(); at += 999)
+    ASSERT_OK(writer->Write(bytes.subspan(at, 999)));
+  EXPECT_FALSE(store_->Contains("a"));
+  ASSERT_OK(writer->Commit());
+  EXPECT_EQ(store_->Info("a")->shape, (Shape{100, 10}));
+  EXPECT_EQ(ToVector(store_->Load<float>("a")), values);
 }
 
 INSTANTIATE_TEST_SUITE_P(Memory, NumPackTest, testing::Values(Place::kMemory));

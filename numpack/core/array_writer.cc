@@ -8,8 +8,7 @@
 namespace numpack {
 
 absl::StatusOr<ArrayWriter> ArrayWriter::Begin(ArrayStore& store) {
-  if (store.storage() == nullptr)
-    return absl::FailedPreconditionError("the store is not opened or has been closed");
+  NUMPACK_RETURN_IF_ERROR(store.CheckChangeable());
   NUMPACK_ASSIGN_OR_RETURN(storage::Transaction pending, store.storage()->Begin());
   return ArrayWriter(std::move(pending));
 }
@@ -31,6 +30,7 @@ absl::Status ArrayWriter::Start(absl::string_view name, DType dtype,
 }
 
 absl::Status ArrayWriter::Write(absl::Span<const std::byte> bytes) {
+  NUMPACK_RETURN_IF_ERROR(given_up_);
   if (info_ == nullptr) return absl::FailedPreconditionError("no array has been started");
   if (bytes.size() > extent_.length() - written_) {
     return absl::OutOfRangeError(
@@ -42,16 +42,17 @@ absl::Status ArrayWriter::Write(absl::Span<const std::byte> bytes) {
 }
 
 absl::Status ArrayWriter::Finish() {
-  if (info_ == nullptr) return absl::OkStatus();
+  if (info_ == nullptr) return given_up_;
   if (written_ < extent_.length()) {
     return absl::FailedPreconditionError(absl::StrCat("array '", name_, "' has ", extent_.length(),
                                                       " bytes, and only ", written_,
                                                       " were given"));
   }
-  info_->modified_us = NowMicros();
-  NUMPACK_RETURN_IF_ERROR(pending_.Put(name_, std::move(extent_), EncodeMetadata(*info_)));
-  info_ = nullptr;
-  return absl::OkStatus();
+  const std::unique_ptr<ArrayInfo> info = std::move(info_);
+  info->modified_us = NowMicros();
+  // The bytes are gone after this, even when it fails: trying again would put others there.
+  given_up_ = pending_.Put(name_, std::move(extent_), EncodeMetadata(*info));
+  return given_up_;
 }
 
 absl::Status ArrayWriter::Commit() {

@@ -2,6 +2,7 @@
 #include "numpack/core/array_writer.h"
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -34,7 +35,9 @@ TEST_F(ArrayWriterTest, ArraysAppearTogether) {
   {
     auto writer = ArrayWriter::Begin(*store_);
     ASSERT_OK(writer.status());
+    EXPECT_FALSE(writer->Contains("a"));
     ASSERT_OK(writer->Start("a", DType::kFloat32, {2, 2}));
+    EXPECT_TRUE(writer->Contains("a"));
     ASSERT_OK(writer->Write(Bytes({1, 2, 3})));
     ASSERT_OK(writer->Write(Bytes({4})));
     ASSERT_OK(writer->Start("empty", DType::kInt8, {0, 7}));
@@ -69,6 +72,53 @@ TEST_F(ArrayWriterTest, NothingOfAnUnfinishedOneStays) {
     EXPECT_EQ(writer->Commit().code(), absl::StatusCode::kFailedPrecondition);
   }
   EXPECT_EQ((*store_->Load<float>("a"))[0], 1);
+}
+
+TEST_F(ArrayWriterTest, TheRestMayComeAfterACommitThatWasTooEarly) {
+  auto writer = ArrayWriter::Begin(*store_);
+  ASSERT_OK(writer.status());
+  ASSERT_OK(writer->Start("a", DType::kFloat32, {2}));
+  const std::vector<float> values = {1, 2};
+  ASSERT_OK(writer->Write(Bytes(values).first(3)));
+  EXPECT_EQ(writer->Commit().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(store_->List().empty());
+  ASSERT_OK(writer->Write(Bytes(values).subspan(3)));
+  ASSERT_OK(writer->Commit());
+  EXPECT_EQ((*store_->Load<float>("a"))[1], 2);
+  EXPECT_EQ(writer->Commit().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(writer->Start("b", DType::kInt8, {1}).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(ArrayWriterTest, AnArrayThatCannotBePutEndsAll) {
+  {
+    auto writer = ArrayWriter::Begin(*store_);
+    ASSERT_OK(writer.status());
+    ASSERT_OK(writer->Start("a", DType::kFloat32, {1}));
+    ASSERT_OK(writer->Write(Bytes({1})));
+    ASSERT_OK(writer->Start(std::string((1 << 20) + 1, 'x'), DType::kFloat32, {1}));
+    ASSERT_OK(writer->Write(Bytes({2})));
+    const absl::Status too_long = writer->Start("c", DType::kFloat32, {1});
+    EXPECT_EQ(too_long.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(writer->Start("c", DType::kFloat32, {1}), too_long);
+    EXPECT_EQ(writer->Write(Bytes({3})), too_long);
+    EXPECT_EQ(writer->Commit(), too_long);
+  }
+  EXPECT_TRUE(store_->List().empty());
+  ASSERT_OK(ArrayWriter::Begin(*store_).status());
+}
+
+TEST(ArrayWriterBegin, NotOnAHandleThatOnlyReads) {
+  const std::shared_ptr<Backend> backend = NewMemoryBackend();
+  auto writes = ArrayStore::Open(backend);
+  ASSERT_OK(writes.status());
+  StoreOptions options;
+  options.read_only = true;
+  auto reads = ArrayStore::Open(backend, options);
+  ASSERT_OK(reads.status());
+  EXPECT_EQ(ArrayWriter::Begin(*reads).status().code(), absl::StatusCode::kPermissionDenied);
+  ASSERT_OK(ArrayWriter::Begin(*writes).status());
+  ASSERT_OK(writes->Close());
+  EXPECT_EQ(ArrayWriter::Begin(*writes).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 }  // namespace
