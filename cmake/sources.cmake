@@ -104,7 +104,6 @@ set(NUMPACK_POSIX_SOURCES
   numpack/backends/posix_mmap/posix_mmap_backend.cc
   numpack/backends/posix_mmap/posix_region.cc
   numpack/backends/posix_mmap/posix_system.cc
-  numpack/base/page_memory_posix.cc
   numpack/base/worker_threads_posix.cc
   numpack/native_backend_posix.cc
 )
@@ -119,7 +118,6 @@ set(NUMPACK_WIN32_SOURCES
   numpack/backends/win32_mmap/win32_region.cc
   numpack/backends/win32_mmap/win32_removal.cc
   numpack/backends/win32_mmap/win32_system.cc
-  numpack/base/page_memory_win32.cc
   numpack/base/worker_threads_win32.cc
   numpack/native_backend_win32.cc
 )

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting and static checks of every language in the tree. usage: lint.sh [clang-format|buildifier|ruff|mypy|shellcheck|clang-tidy...]
+# Formatting and static checks of every language in the tree. usage: lint.sh [NAME...]
 # clang-tidy takes the better part of an hour the first time: it runs when it is named.
 set -euo pipefail
 # shellcheck source=tools/lib.sh
@@ -33,10 +33,12 @@ buildifier() {
 ruff() { .venv/bin/ruff check --quiet && .venv/bin/ruff format --check --quiet; }
 # What it checks is in pyproject.toml.
 mypy() { .venv/bin/mypy --no-error-summary; }
+# The list that CMake builds from is what the BUILD files say.
+cmake_sources() { tools/cmake_sources.py --check; }
 shell_check() { files sh | xargs -0 shellcheck --external-sources --source-path=SCRIPTDIR/..; }
 clang_tidy() { /usr/bin/python3 tools/checks/clang_tidy.py; }
 
-for what in "${@:-clang-format buildifier ruff mypy shellcheck}"; do
+for what in "${@:-clang-format buildifier ruff mypy shellcheck cmake-sources}"; do
   for name in $what; do
     case $name in
       clang-format) step "$name" clang_format ;;
@@ -44,6 +46,7 @@ for what in "${@:-clang-format buildifier ruff mypy shellcheck}"; do
       ruff) step "$name" ruff ;;
       mypy) step "$name" mypy ;;
       shellcheck) step "$name" shell_check ;;
+      cmake-sources) step "$name" cmake_sources ;;
       clang-tidy) step "$name" clang_tidy ;;
       *) echo "no linter named '$name'" >&2 && exit 2 ;;
     esac
