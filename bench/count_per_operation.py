@@ -6,8 +6,9 @@ PROGRAM is //bench:hot_paths. Counted are instructions (by valgrind's callgrind)
 new, and system calls (by strace, where it is there). Each is the difference of two runs, divided by
 the operations that the longer one does more, so that start and end cancel out.
 
-Counts do not depend on the machine's speed or mood. They do on the compiler and on the features of
-the processor that valgrind shows (AVX2, no AVX-512), which is why --check leaves room: an operation
+Counts do not depend on the machine's speed or mood, nor on where the system puts things: valgrind
+gives every run the same addresses. They do depend on the compiler and on the features of the
+processor that valgrind shows (AVX2, no AVX-512), which is why --check leaves room: an operation
 fails when it takes more than TOLERANCE above its limit, and one that has become as much cheaper is
 named, so that its limit can be lowered.
 """
@@ -30,8 +31,7 @@ def _run(program, tool, operation, count):
     """Standard output and standard error of a run in a store of its own."""
     with tempfile.TemporaryDirectory(prefix="count-") as folder:
         command = [*tool, program, operation, str(count), f"{folder}/store"]
-        # No randomised addresses: tables of pointers are in the same order each time.
-        run = subprocess.run(["setarch", "-R", *command], capture_output=True, text=True)
+        run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode != 0:
         raise SystemExit(f"{' '.join(command)}: {run.stderr.strip()[-1000:]}")
     return run.stdout, run.stderr

@@ -1,5 +1,5 @@
 // What must not matter to the cost of a call: how many views somebody holds, in this process or in
-// another one; how many arrays there are; whether a reader that cannot write looks on.
+// another one; whether a reader that cannot write looks on.
 // Every benchmark checks its result after the timing; a wrong one makes the program fail.
 //
 //   bazel run -c opt //bench:isolation_bench -- --benchmark_enable_random_interleaving=true
@@ -15,12 +15,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <memory>
-#include <numeric>
-#include <random>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -28,6 +24,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "bench/checked.h"
+#include "bench/temporary_store.h"
 #include "benchmark/benchmark.h"
 #include "numpack/numpack.h"
 
@@ -37,73 +35,27 @@ extern char** environ;
 namespace numpack {
 namespace {
 
-constexpr char kName[] = "array";
 constexpr char kHold[] = "--hold-views";
 constexpr int64_t kArrays = 10'000;
 
-bool g_failed = false;
 std::string g_program;
 
-void Expect(benchmark::State& state, bool condition, absl::string_view what) {
-  if (condition || state.skipped()) return;
-  g_failed = true;
-  state.SkipWithError(std::string(what));
-}
+std::vector<float> EightKilobytes() { return Values(8000, 1); }
 
-bool Ok(benchmark::State& state, const absl::Status& status) {
-  Expect(state, status.ok(), status.ToString());
-  return status.ok();
-}
-
-std::string OtherName(int64_t i) { return absl::StrCat("other", i); }
-
-std::vector<float> Values() {
-  std::vector<float> values(2000);
-  std::iota(values.begin(), values.end(), 1.0f);
-  return values;
-}
-
-// A store in a folder of its own, with one array of 8 KB and `others` small ones.
-class TemporaryStore {
+// A store with that array and kArrays small ones.
+class FullStore : public TemporaryStore {
  public:
-  TemporaryStore(benchmark::State& state, int64_t others) {
-    std::error_code error;
-    path_ = std::filesystem::temp_directory_path(error) /
-            absl::StrCat("numpack_isolation_bench_", std::random_device()());
-    absl::StatusOr<NumPack> store = NumPack::Open(path());
-    if (!Ok(state, store.status())) return;
-    store_ = std::make_unique<NumPack>(*std::move(store));
-    std::vector<float> values = Values();
-    if (!Ok(state, store_->Save(kName, MakeView(values)))) return;
-    values.resize(50);
-    const ArrayView small = *Erase(MakeView(values));
-    absl::StatusOr<Transaction> many = store_->Begin();
-    if (!Ok(state, many.status())) return;
-    for (int64_t i = 0; i < others; ++i) {
-      if (!Ok(state, many->Save(OtherName(i), small))) return;
-    }
-    if (Ok(state, many->Commit())) Ok(state, store_->Flush());
+  explicit FullStore(benchmark::State& state) : TemporaryStore(state) {
+    if (state.skipped()) return;
+    std::vector<float> values = EightKilobytes();
+    if (Ok(state, (*this)->Save(kName, MakeView(values)))) AddOthers(state, kArrays);
   }
-  ~TemporaryStore() {
-    store_.reset();
-    std::error_code error;
-    std::filesystem::remove_all(path_, error);
-  }
-  TemporaryStore(const TemporaryStore&) = delete;
-  TemporaryStore& operator=(const TemporaryStore&) = delete;
-
-  std::string path() const { return path_.u8string(); }
-  NumPack* operator->() const { return store_.get(); }
-
- private:
-  std::filesystem::path path_;
-  std::unique_ptr<NumPack> store_;
 };
 
 absl::StatusOr<std::vector<Array<const float>>> HoldViews(const NumPack& store, int64_t count) {
   std::vector<Array<const float>> held;
   for (int64_t i = 0; i < count; ++i) {
-    absl::StatusOr<Array<const float>> view = store.View<float>(OtherName(i));
+    absl::StatusOr<Array<const float>> view = store.View<float>(TemporaryStore::OtherName(i));
     if (!view.ok()) return view.status();
     held.push_back(*std::move(view));
   }
@@ -166,18 +118,18 @@ class OtherProcess {
 enum class Where { kHere, kInAnotherProcess };
 
 void RunViewOrLoad(benchmark::State& state, bool load, Where where) {
-  const TemporaryStore store(state, kArrays);
+  const FullStore store(state);
   if (state.skipped()) return;
   std::vector<Array<const float>> held;
   std::unique_ptr<OtherProcess> other;
   if (where == Where::kHere) {
-    auto views = HoldViews(*store.operator->(), state.range(0));
+    auto views = HoldViews(*store, state.range(0));
     if (!Ok(state, views.status())) return;
     held = *std::move(views);
   } else {
     other = std::make_unique<OtherProcess>(state, store.path(), absl::StrCat(state.range(0)));
   }
-  const std::vector<float> values = Values();
+  const std::vector<float> values = EightKilobytes();
   for (auto _ : state) {
     if (load) {
       absl::StatusOr<Array<float>> array = store->Load<float>(kName);
@@ -189,10 +141,7 @@ void RunViewOrLoad(benchmark::State& state, bool load, Where where) {
       benchmark::DoNotOptimize(array->data());
     }
   }
-  const auto found = store->View<float>(kName);
-  Expect(state,
-         found.ok() && std::equal(values.begin(), values.end(), found->begin(), found->end()),
-         "read something else than was saved");
+  ExpectStored(state, store, values);
 }
 void BM_View(benchmark::State& state, Where where) { RunViewOrLoad(state, false, where); }
 void BM_Load(benchmark::State& state, Where where) { RunViewOrLoad(state, true, where); }
@@ -213,22 +162,12 @@ void RunCommits(benchmark::State& state, TemporaryStore& store) {
     values[0] += 1;
     if (!Ok(state, store->Save(kName, MakeView(values)))) return;
   }
-  const auto found = store->View<float>(kName);
-  Expect(state,
-         found.ok() && std::equal(values.begin(), values.end(), found->begin(), found->end()),
-         "the store does not hold what was saved");
+  ExpectStored(state, store, values);
 }
 
-// A commit of 200 bytes in a store of range(0) arrays.
-void BM_CommitAmong(benchmark::State& state) {
-  TemporaryStore store(state, state.range(0));
-  if (!state.skipped()) RunCommits(state, store);
-}
-BENCHMARK(BM_CommitAmong)->Arg(100)->Arg(10'000)->Arg(100'000)->UseRealTime();
-
-// The same while others hold range(0) views in another process.
+// A commit of 200 bytes while others hold range(0) views in another process.
 void BM_CommitBesideViews(benchmark::State& state) {
-  TemporaryStore store(state, kArrays);
+  FullStore store(state);
   if (state.skipped()) return;
   const OtherProcess other(state, store.path(), absl::StrCat(state.range(0)));
   RunCommits(state, store);
@@ -238,7 +177,7 @@ BENCHMARK(BM_CommitBesideViews)->Arg(1)->Arg(kArrays)->UseRealTime();
 // The same while a reader that cannot write has the store open: no space is used again, so this one
 // costs more, and the store grows.
 void BM_CommitWatched(benchmark::State& state) {
-  TemporaryStore store(state, kArrays);
+  FullStore store(state);
   if (state.skipped()) return;
   const OtherProcess other(state, store.path(), "read-only");
   RunCommits(state, store);
@@ -247,7 +186,7 @@ BENCHMARK(BM_CommitWatched)->UseRealTime();
 
 // A view through a handle that only reads, while a writer has the store open and while nobody has.
 void BM_ViewReadOnly(benchmark::State& state) {
-  auto store = std::make_unique<TemporaryStore>(state, kArrays);
+  auto store = std::make_unique<FullStore>(state);
   if (state.skipped()) return;
   const bool alone = state.range(0) == 0;
   StoreOptions options;
@@ -262,7 +201,7 @@ void BM_ViewReadOnly(benchmark::State& state) {
     if (!Ok(state, array.status())) return;
     benchmark::DoNotOptimize(array->data());
   }
-  const std::vector<float> values = Values();
+  const std::vector<float> values = EightKilobytes();
   const auto found = reader->View<float>(kName);
   Expect(state,
          found.ok() && std::equal(values.begin(), values.end(), found->begin(), found->end()),
@@ -277,8 +216,5 @@ int main(int argc, char** argv) {
   if (argc == 4 && std::strcmp(argv[1], numpack::kHold) == 0)
     return numpack::HoldUntilTold(argv[2], argv[3]);
   numpack::g_program = argv[0];
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  return numpack::g_failed ? 1 : 0;
+  return numpack::RunChecked(argc, argv);
 }

@@ -1,25 +1,19 @@
-// What the calls of a store cost: save, load, view and append of a small and of a large array, a
-// commit at each durability level and among many arrays, and a batch with and without a limit.
-// Every benchmark checks its result after the timing; a wrong one makes the program fail.
+// What the calls of a store cost: save, load and view of a small and of a large array, a commit at
+// each durability level, and a batch with and without a limit. Of one program with rows_bench.cc
+// and scale_bench.cc. Every benchmark checks its result after the timing; a wrong one makes the
+// program fail.
 //
 // Stores lie in the system's folder for temporary files. kRelaxed is the default level; only kFull
 // waits for the disk at every commit.
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
-#include <filesystem>
-#include <memory>
-#include <numeric>
-#include <random>
 #include <string>
-#include <system_error>
-#include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
+#include "bench/checked.h"
+#include "bench/temporary_store.h"
 #include "benchmark/benchmark.h"
 #include "numpack/numpack.h"
 
@@ -29,73 +23,11 @@ namespace {
 constexpr int64_t kSmall = 80'000;
 constexpr int64_t kLarge = 8'000'000;
 constexpr int64_t kHuge = 40'000'000;
-constexpr int64_t kColumns = 100;
-constexpr char kName[] = "array";
-
-bool g_failed = false;
-
-void Expect(benchmark::State& state, bool condition, absl::string_view what) {
-  if (condition || state.skipped()) return;
-  g_failed = true;
-  state.SkipWithError(std::string(what));
-}
-
-bool Ok(benchmark::State& state, const absl::Status& status) {
-  Expect(state, status.ok(), status.ToString());
-  return status.ok();
-}
-
-// Rows of kColumns floats that differ from one another and, by `first`, from those of other calls.
-std::vector<float> Values(int64_t bytes, float first = 0) {
-  std::vector<float> values(static_cast<size_t>(bytes) / sizeof(float));
-  std::iota(values.begin(), values.end(), first);
-  return values;
-}
-
-View<float> Rows(std::vector<float>& values) {
-  return MakeView(values, {static_cast<int64_t>(values.size()) / kColumns, kColumns});
-}
-
-// A store in a folder of its own, which goes with it.
-class TemporaryStore {
- public:
-  explicit TemporaryStore(benchmark::State& state, Durability durability = Durability::kRelaxed,
-                          bool checksum = false) {
-    std::error_code error;
-    path_ = std::filesystem::temp_directory_path(error) /
-            absl::StrCat("numpack_store_bench_", std::random_device()());
-    StoreOptions options;
-    options.durability = durability;
-    options.checksum = checksum;
-    absl::StatusOr<NumPack> store = NumPack::Open(path_.u8string(), options);
-    if (Ok(state, store.status())) store_ = std::make_unique<NumPack>(*std::move(store));
-  }
-  ~TemporaryStore() {
-    store_.reset();
-    std::error_code error;
-    std::filesystem::remove_all(path_, error);
-  }
-  TemporaryStore(const TemporaryStore&) = delete;
-  TemporaryStore& operator=(const TemporaryStore&) = delete;
-
-  NumPack* operator->() const { return store_.get(); }
-
- private:
-  std::filesystem::path path_;
-  std::unique_ptr<NumPack> store_;
-};
-
-void ExpectStored(benchmark::State& state, const TemporaryStore& store,
-                  const std::vector<float>& values) {
-  if (state.skipped()) return;
-  const absl::StatusOr<Array<const float>> found = store->View<float>(kName);
-  if (!Ok(state, found.status())) return;
-  Expect(state, std::equal(values.begin(), values.end(), found->begin(), found->end()),
-         "the store does not hold what was saved");
-}
 
 void Save(benchmark::State& state, bool checksum) {
-  TemporaryStore store(state, Durability::kRelaxed, checksum);
+  StoreOptions options;
+  options.checksum = checksum;
+  TemporaryStore store(state, options);
   std::vector<float> values = Values(state.range(0));
   while (state.KeepRunning()) {
     values[0] += 1;
@@ -142,28 +74,11 @@ void BM_View(benchmark::State& state) {
 }
 BENCHMARK(BM_View)->Arg(kSmall)->Arg(kLarge)->UseRealTime();
 
-// 100 rows onto an array that begins with range(0) bytes, each append a commit.
-void BM_Append100Rows(benchmark::State& state) {
-  constexpr int64_t kBytes = 100 * kColumns * static_cast<int64_t>(sizeof(float));
-  TemporaryStore store(state);
-  std::vector<float> values = Values(state.range(0));
-  std::vector<float> block = Values(kBytes, -1e6f);
-  if (state.skipped() || !Ok(state, store->Save(kName, Rows(values)))) return;
-  while (state.KeepRunning()) {
-    if (!Ok(state, store->Append(kName, Rows(block)))) return;
-  }
-  for (int64_t i = 0; i < state.iterations(); ++i) {
-    values.insert(values.end(), block.begin(), block.end());
-  }
-  ExpectStored(state, store, values);
-  state.SetBytesProcessed(state.iterations() * kBytes);
-}
-// A fixed number: what an append costs depends on how far the array has grown.
-BENCHMARK(BM_Append100Rows)->Arg(kSmall)->Arg(kLarge)->Iterations(1000)->UseRealTime();
-
 // A commit of 200 bytes: latency, not throughput.
 void BM_Commit(benchmark::State& state, Durability durability) {
-  TemporaryStore store(state, durability);
+  StoreOptions options;
+  options.durability = durability;
+  TemporaryStore store(state, options);
   std::vector<float> values = Values(200);
   while (state.KeepRunning()) {
     values[0] += 1;
@@ -174,25 +89,6 @@ void BM_Commit(benchmark::State& state, Durability durability) {
 BENCHMARK_CAPTURE(BM_Commit, none, Durability::kNone)->UseRealTime();
 BENCHMARK_CAPTURE(BM_Commit, relaxed, Durability::kRelaxed)->UseRealTime();
 BENCHMARK_CAPTURE(BM_Commit, full, Durability::kFull)->UseRealTime();
-
-// The same in a store of range(0) arrays: must not grow with their number.
-void BM_CommitAmong(benchmark::State& state) {
-  TemporaryStore store(state);
-  std::vector<float> values = Values(200);
-  if (state.skipped()) return;
-  absl::StatusOr<Transaction> many = store->Begin();
-  for (int64_t i = 0; many.ok() && i < state.range(0); ++i) {
-    const absl::StatusOr<ArrayView> view = Erase(MakeView(values));
-    if (!Ok(state, many->Save(absl::StrCat("other", i), *view))) return;
-  }
-  if (!Ok(state, many.ok() ? many->Commit() : many.status())) return;
-  while (state.KeepRunning()) {
-    values[0] += 1;
-    if (!Ok(state, store->Save(kName, MakeView(values)))) return;
-  }
-  ExpectStored(state, store, values);
-}
-BENCHMARK(BM_CommitAmong)->Arg(10)->Arg(1'000)->Arg(20'000)->UseRealTime();
 
 // Loads, doubles and saves 1,000 arrays of 80 KB in one batch, with a memory limit of range(0)
 // percent of them (0: no limit). What is above a tenth of the data is spilled; the bar is 1.5 times
@@ -252,9 +148,4 @@ BENCHMARK(BM_BatchOfThousand)->ArgName("limit")->Arg(0)->Arg(10)->UseRealTime();
 }  // namespace
 }  // namespace numpack
 
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  return numpack::g_failed ? 1 : 0;
-}
+int main(int argc, char** argv) { return numpack::RunChecked(argc, argv); }

@@ -30,7 +30,9 @@ class Encoder {
 
  private:
   void Fixed(uint64_t value, int width) {
-    for (int i = 0; i < width; ++i) out_->push_back(static_cast<char>(value >> (8 * i) & 0xff));
+    char bytes[8];
+    for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(value >> (8 * i) & 0xff);
+    out_->append(bytes, static_cast<size_t>(width));
   }
 
   std::string* out_;

@@ -9,8 +9,9 @@
 namespace numpack {
 
 absl::Status NameArray(absl::string_view name, const absl::Status& status) {
+  if (status.ok()) return status;
   const std::string quoted = absl::StrCat("'", name, "'");
-  if (status.ok() || absl::StrContains(status.message(), quoted)) return status;
+  if (absl::StrContains(status.message(), quoted)) return status;
   absl::Status named(status.code(), absl::StrCat("array ", quoted, ": ", status.message()));
   status.ForEachPayload(
       [&](absl::string_view url, const absl::Cord& payload) { named.SetPayload(url, payload); });

@@ -6,7 +6,9 @@
 
 namespace numpack {
 
-// The operating system's number of this process.
+// The operating system's number of this process. Asked for once, and again in each child that
+// fork() makes: a commit wants it twice, and a system call takes longer than most of what else it
+// does.
 uint64_t ProcessId();
 
 // How many forks lie between the process that first called this and this one: changes in a child,

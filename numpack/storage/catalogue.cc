@@ -33,12 +33,13 @@ std::vector<std::shared_ptr<Extent>> Catalogue::Apply(absl::Span<const std::stri
   }
   for (const Put& put : puts) {
     EntryPtr& slot = by_name_[put.name];
-    if (slot != nullptr) {
-      drop(slot);
-      by_ordinal_.erase(slot->ordinal);
+    if (slot != nullptr) drop(slot);
+    // As a rule an array keeps its place.
+    if (slot == nullptr || slot->ordinal != put.entry->ordinal) {
+      if (slot != nullptr) by_ordinal_.erase(slot->ordinal);
+      by_ordinal_[put.entry->ordinal] = put.name;
     }
     slot = put.entry;
-    by_ordinal_[put.entry->ordinal] = put.name;
     next_ordinal_ = std::max(next_ordinal_, put.entry->ordinal + 1);
     if (put.entry->extent != nullptr && put.entry->extent->named_at == 0) {
       put.entry->extent->named_at = generation;

@@ -35,6 +35,11 @@ void EncodeExtent(const ExtentRecord& extent, uint32_t other_flags, Encoder& out
   out.U64(extent.capacity);
 }
 
+// What EncodeEntry takes at most.
+size_t MaxBytes(const EntryRecord& entry) {
+  return kMinEntryBytes + entry.name.size() + entry.metadata.size() + sizeof(*entry.checksum);
+}
+
 void EncodeEntry(const EntryRecord& entry, Encoder& out) {
   out.Bytes(entry.name);
   out.Bytes(entry.metadata);
@@ -133,7 +138,11 @@ absl::Status ExpectEnd(const Decoder& in) {
 }  // namespace
 
 std::string Encode(const CommitPayload& payload) {
+  size_t most = sizeof(uint32_t) + sizeof(uint32_t);
+  for (const std::string& name : payload.removes) most += kMinNameBytes + name.size();
+  for (const EntryRecord& entry : payload.puts) most += MaxBytes(entry);
   std::string bytes;
+  bytes.reserve(most);
   Encoder out(&bytes);
   out.U32(static_cast<uint32_t>(payload.removes.size()));
   for (const std::string& name : payload.removes) out.Bytes(name);

@@ -51,6 +51,7 @@ absl::Status AppendRecord(RecordKind kind, uint64_t generation, absl::string_vie
   }
   const size_t padded = (payload.size() + 7) / 8 * 8;
   const size_t start = out->size();
+  out->reserve(start + kRecordHeaderBytes + padded + kRecordTrailerBytes);
   Encoder encoder(out);
   encoder.U32(static_cast<uint32_t>(kRecordHeaderBytes + padded + kRecordTrailerBytes));
   encoder.U32(static_cast<uint32_t>(kind));

@@ -24,6 +24,7 @@
 #include "numpack/backends/posix_mmap/posix_open_file.h"
 #include "numpack/backends/posix_mmap/posix_region.h"
 #include "numpack/backends/posix_mmap/posix_system.h"
+#include "numpack/base/process.h"
 #include "numpack/base/status_macros.h"
 
 namespace numpack {
@@ -86,7 +87,8 @@ class PieceCursor {
 }  // namespace
 
 // Closing releases the locks, unless the descriptor lives on: in a region, or in a forked child. So
-// unlock, but never from that child, where it would take away the parent's lock.
+// unlock, but never from that child, where it would take away the parent's lock. The system is
+// asked who this is: a child that was not made by fork() does not know that it is one.
 PosixFile::~PosixFile() {
   if (locked_by_.load(std::memory_order_relaxed) == getpid()) UnlockFileRange(fd(), 0, 0);
 }
@@ -184,7 +186,7 @@ absl::Status PosixFile::Lock(uint64_t offset, uint64_t length, LockKind kind,
   const int error = LockFileRange(fd(), static_cast<int64_t>(offset), static_cast<int64_t>(length),
                                   kind, max_wait);
   if (error == 0) {
-    locked_by_.store(getpid(), std::memory_order_relaxed);
+    locked_by_.store(static_cast<int64_t>(ProcessId()), std::memory_order_relaxed);
     return absl::OkStatus();
   }
   if (error == EAGAIN) return LockHeldError(description(), offset, length);
