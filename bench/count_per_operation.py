@@ -1,6 +1,6 @@
 """Counts what one small operation of the C++ library takes, and compares it with stored limits.
 
-usage: count_per_operation.py PROGRAM [--check LIMITS | --write LIMITS] [--json FILE]
+usage: count_per_operation.py PROGRAM [--check LIMITS | --write LIMITS] [--markdown FILE]
 
 PROGRAM is //bench:hot_paths. Counted are instructions (by valgrind's callgrind), calls of operator
 new, and system calls (by strace, where it is there). Each is the difference of two runs, divided by
@@ -14,7 +14,6 @@ named, so that its limit can be lowered.
 """
 
 import argparse
-import json
 import pathlib
 import re
 import shutil
@@ -70,7 +69,7 @@ def table(counts):
     lines = ["| operation, 1 KB array | " + " | ".join(_COLUMNS) + " |", "|---|---:|---:|---:|"]
     for operation, found in counts.items():
         cells = [f"{found[c]:,.0f}" if c in found else "not counted" for c in _COLUMNS]
-        lines.append(f"| {operation} | " + " | ".join(cells) + " |")
+        lines.append(f"| {operation.replace('_', ' ')} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -106,13 +105,13 @@ def main(argv=None):
     parser.add_argument("program")
     parser.add_argument("--check", type=pathlib.Path, help="a file of limits")
     parser.add_argument("--write", type=pathlib.Path, help="write the counts as new limits")
-    parser.add_argument("--json", type=pathlib.Path, help="write all counts here")
+    parser.add_argument("--markdown", type=pathlib.Path, help="write the table here too")
     args = parser.parse_args(argv)
     names = subprocess.run([args.program], capture_output=True, text=True, check=True).stdout
     counts = {operation: count(args.program, operation) for operation in names.split()}
     print(table(counts))
-    if args.json:
-        args.json.write_text(json.dumps(counts, indent=1) + "\n")
+    if args.markdown:
+        args.markdown.write_text(table(counts))
     if args.write:
         head = "# Instructions of one operation: bench/count_per_operation.py --write.\n"
         lines = [f"{name} {found['instructions']:.0f}\n" for name, found in counts.items()]

@@ -63,7 +63,8 @@ say "single calls of the C++ library"
 "$programs/store_bench" --benchmark_min_time=$min_time --benchmark_out=build/bench/store_bench.json \
   --benchmark_out_format=json
 say "instructions, allocations and system calls of small operations"
-.venv/bin/python bench/count_per_operation.py "$programs/hot_paths" --json build/bench/counts.json
+.venv/bin/python bench/count_per_operation.py "$programs/hot_paths" \
+  --markdown build/bench/counts.md
 
 .venv-bench/bin/python bench/scenarios/whole_report.py build/bench >/dev/null
 sed -n '/^## Bars/,/^## The spec/p' build/bench/report.md | sed '$d'

@@ -6,16 +6,14 @@ return. Small calls are given without the empty loop around them. Exits non-zero
 wrong.
 """
 
-import argparse
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
 
 import numpy as np
+import script
 
 _SEED = 8
 _BIG = (1_000_000, 10)  # float32: 40 MB
@@ -139,24 +137,11 @@ def measure_numpy(folder):
     return np.__version__, times
 
 
-def run_worker(kind):
+def _as_worker(kind, place):
     measure = measure_numpy if kind == "numpy" else measure_numpack
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=place, prefix="bench-") as folder:
         version, times = measure(folder)
-    json.dump({"version": version, "times": times}, sys.stdout)
-
-
-def _result(python, kind, python_path):
-    environment = {**os.environ, "PYTHONPATH": python_path, "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [python, __file__, "--worker", kind],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"{kind}: {done.stderr.strip()[-2000:]}")
-    return json.loads(done.stdout)
+    return {"version": version, "times": times}
 
 
 def _net(times, call):
@@ -187,20 +172,13 @@ def table(least):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--worker", choices=("numpack", "numpy"), help=argparse.SUPPRESS)
+    parser = script.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--numpack-path", default="", help="folder that holds the package numpack")
-    parser.add_argument(
-        "--numpack07-python",
-        default=os.environ.get("NUMPACK07_PYTHON", ""),
-        help="an interpreter that has NumPack 0.7 (default: $NUMPACK07_PYTHON)",
-    )
-    parser.add_argument("--json", type=pathlib.Path, help="write all figures here")
+    script.add_numpack07(parser)
     parser.add_argument("--markdown", type=pathlib.Path, help="write the table here too")
     args = parser.parse_args(argv)
-    if args.worker:
-        run_worker(args.worker)
+    if args.task:
+        print(json.dumps(_as_worker(*args.task)))
         return 0
     systems = {
         "ours": (sys.executable, "numpack", args.numpack_path),
@@ -210,10 +188,12 @@ def main(argv=None):
         systems["0.7"] = (args.numpack07_python, "numpack", "")
     else:
         print("NumPack 0.7 is skipped: neither --numpack07-python nor $NUMPACK07_PYTHON is set")
-    rounds = {name: [_result(*system)] for name, system in systems.items()}
-    for _ in range(args.rounds - 1):
-        for name, system in systems.items():
-            rounds[name].append(_result(*system))
+    rounds = {name: [] for name in systems}
+    for _ in range(args.rounds):
+        for name, (python, kind, python_path) in systems.items():
+            task = [kind, args.dir and str(args.dir)]
+            command = script.task_command(__file__, task, python)
+            rounds[name].append(script.result(command, python_path))
     found = rounds.get("0.7", [{"version": "0.7."}])[0]["version"]
     if not found.startswith("0.7."):
         raise SystemExit(f"--numpack07-python has NumPack {found}")
@@ -225,8 +205,7 @@ def main(argv=None):
     print(text)
     if args.markdown:
         args.markdown.write_text(text)
-    if args.json:
-        args.json.write_text(json.dumps(rounds, indent=1) + "\n")
+    script.write_json(args, rounds)
     return 0
 
 

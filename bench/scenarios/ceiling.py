@@ -9,18 +9,17 @@
 Every process is a new one, rounds alternate, results are checked. Exits non-zero when one is wrong.
 """
 
-import argparse
 import contextlib
 import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 import numpy as np
+import script
 
 BAR = 0.5  # of the speed of writing
 _MODES = ("normal", "batch", "writable")
@@ -144,19 +143,8 @@ class _MemoryGroup:
 
 
 def _run(args, task, group=None):
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    if args.numpack_path:
-        environment["PYTHONPATH"] = args.numpack_path
-    run = subprocess.run(
-        [sys.executable, __file__, "--task", json.dumps(task)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        preexec_fn=group.take_this_process if group else None,
-    )
-    if run.returncode != 0:
-        raise RuntimeError(run.stderr)
-    return json.loads(run.stdout)
+    command = script.task_command(__file__, task)
+    return script.result(command, args.numpack_path, group.take_this_process if group else None)
 
 
 def _refused(args, folder):
@@ -197,17 +185,13 @@ def _four_times(args, folder, group):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--megabytes", type=int, default=800, help="of the array that is refused")
     parser.add_argument("--ceiling-megabytes", type=int, default=256, help="of the control group")
-    parser.add_argument("--dir", type=pathlib.Path, help="where the stores go (a temporary folder)")
-    parser.add_argument("--numpack-path", default="", help="folder that holds the package numpack")
-    parser.add_argument("--json", type=pathlib.Path, help="write all figures here")
-    parser.add_argument("--task", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.task:
-        print(json.dumps(_as_worker(json.loads(args.task))))
+        print(json.dumps(_as_worker(args.task)))
         return 0
     if args.numpack_path:
         sys.path.insert(0, args.numpack_path)
@@ -240,8 +224,7 @@ def main(argv=None):
                 f"{'met' if figures['met'] else 'NOT met'}"
             )
     figures["verified"] = bool(right)
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    script.write_json(args, figures)
     if not right:
         print("WRONG RESULT")
     return 0 if right else 1

@@ -7,9 +7,7 @@ that are not timed. Exits non-zero when a worker of ours fails, or a result
 is wrong, but for NumPack 0.7's.
 """
 
-import argparse
 import dataclasses
-import json
 import os
 import pathlib
 import platform
@@ -18,6 +16,7 @@ import sys
 import measure
 import report
 import scenarios
+import script
 
 # Name, module of systems/, mode, and above how many arrays filling the store takes minutes.
 _OTHERS = (
@@ -131,7 +130,7 @@ def machine():
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script.parser(__doc__)
     parser.add_argument(
         "--short", action="store_true", help="fewer scenarios and rounds; some minutes"
     )
@@ -148,14 +147,7 @@ def parse(argv):
         "--seconds", type=float, help="no more samples after that time in one process"
     )
     parser.add_argument("--memory-seconds", type=float, default=0.5)
-    parser.add_argument("--dir", type=pathlib.Path, help="where the stores go (a temporary folder)")
-    parser.add_argument("--numpack-path", default="", help="folder that holds the package numpack")
-    parser.add_argument(
-        "--numpack07-python",
-        default=os.environ.get("NUMPACK07_PYTHON", ""),
-        help="an interpreter that has NumPack 0.7 (default: $NUMPACK07_PYTHON)",
-    )
-    parser.add_argument("--json", type=pathlib.Path, help="write all figures here")
+    script.add_numpack07(parser)
     parser.add_argument("--markdown", type=pathlib.Path, help="write the table here too")
     args = parser.parse_args(argv)
     if args.loops < 1:
@@ -189,8 +181,7 @@ def main(argv=None):
     }
     table = report.markdown(figures)
     print(table)
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    script.write_json(args, figures)
     if args.markdown:
         args.markdown.write_text(table)
     # NumPack 0.7 replaces scattered rows wrongly; the report says so, and it is not our failure.

@@ -10,9 +10,7 @@ which afterwards must be equal bit for bit. Ratios are those of medians: ours / 
     busy        two threads beside one while other processes keep all processors busy
 """
 
-import argparse
 import contextlib
-import json
 import os
 import pathlib
 import statistics
@@ -22,6 +20,7 @@ import tempfile
 import time
 
 import numpy as np
+import script
 
 # (size in bytes, largest ratio with two threads)
 SCALE = ((1_000, 1.05), (8_000_000, 0.65), (40_000_000, 0.65), (400_000_000, 0.8))
@@ -97,8 +96,18 @@ class _Store:
             yield batch.load("array"), values.copy()
 
 
-def _row(**figures):
-    return {**figures, "ratio": figures["ours_ns"] / figures["numpy_ns"]}
+def _row(what, case, threads, times, bar, verified):
+    ours, reference = times
+    return {
+        "what": what,
+        "case": case,
+        "threads": threads,
+        "ours_ns": ours,
+        "reference_ns": reference,
+        "ratio": ours / reference,
+        "bar": bar,
+        "verified": bool(verified),
+    }
 
 
 def scale(store, sizes):
@@ -115,23 +124,15 @@ def scale(store, sizes):
                     for _ in range(repeats):
                         array *= _FACTOR
 
-                first, second = _take_turns(
+                times = _take_turns(
                     lambda ours=ours: update(ours),
                     lambda plain=plain: update(plain),
                     _rounds(nbytes),
                 )
                 right = np.array_equal(ours, plain)
-            rows.append(
-                _row(
-                    what="scale",
-                    case=f"{nbytes / 1e6:g} MB",
-                    threads=threads,
-                    ours_ns=first / repeats,
-                    numpy_ns=second / repeats,
-                    bar=bar if threads == 2 else None,
-                    verified=right,
-                )
-            )
+            times = [time / repeats for time in times]
+            its_bar = bar if threads == 2 else None
+            rows.append(_row("scale", f"{nbytes / 1e6:g} MB", threads, times, its_bar, right))
     return rows
 
 
@@ -145,27 +146,17 @@ def operators(store):
         for dtype in dtypes:
             count = _IN_CACHE // np.dtype(dtype).itemsize
             for kind in ("number", "array"):
+                if kind == "array" and operator == "**=":
+                    continue
+                other = operand if kind == "number" else np.full(count, operand, dtype)
                 with store.pair(_values(dtype, count)) as (ours, plain):
-                    if kind == "array" and operator == "**=":
-                        continue
-                    other = operand if kind == "number" else np.full(count, operand, dtype)
-                    first, second = _take_turns(
+                    times = _take_turns(
                         lambda a=ours, b=other, u=update: u(a, b),
                         lambda a=plain, b=other, u=update: u(a, b),
                         400,
                     )
                     right = np.array_equal(ours, plain)
-                rows.append(
-                    _row(
-                        what="operators",
-                        case=f"{dtype} {operator} {kind}",
-                        threads=1,
-                        ours_ns=first,
-                        numpy_ns=second,
-                        bar=1.0,
-                        verified=right,
-                    )
-                )
+                rows.append(_row("operators", f"{dtype} {operator} {kind}", 1, times, 1.0, right))
     return rows
 
 
@@ -181,21 +172,12 @@ def chain(store, nbytes):
             whole = numpack.InPlace(ours).multiply(1.25).add(2).multiply(0.5)
             steps = [numpack.InPlace(twin).multiply(1.25), numpack.InPlace(twin).add(2)]
             steps.append(numpack.InPlace(twin).multiply(0.5))
-            first, second = _take_turns(
+            times = _take_turns(
                 whole.run, lambda steps=steps: [step.run() for step in steps], _rounds(nbytes)
             )
             right = np.array_equal(ours, twin)
-        rows.append(
-            _row(
-                what="chain",
-                case=f"3 operations, {nbytes / 1e6:g} MB",
-                threads=threads,
-                ours_ns=first,
-                numpy_ns=second,
-                bar=CHAIN_BAR,
-                verified=right,
-            )
-        )
+        case = f"3 operations, {nbytes / 1e6:g} MB"
+        rows.append(_row("chain", case, threads, times, CHAIN_BAR, right))
     return rows
 
 
@@ -216,7 +198,7 @@ def busy(store, nbytes):
                 array *= _FACTOR
 
             rounds = _rounds(nbytes)
-            first, second = _take_turns(lambda: update(2), lambda: update(1), rounds)
+            times = _take_turns(lambda: update(2), lambda: update(1), rounds)
             for _ in range(2 * (rounds + 1)):
                 plain *= _FACTOR
             right = np.array_equal(ours, plain)
@@ -224,17 +206,7 @@ def busy(store, nbytes):
         for spinner in spinners:
             spinner.kill()
             spinner.wait()
-    return [
-        _row(
-            what="busy",
-            case=f"2 threads / 1, {nbytes / 1e6:g} MB",
-            threads=2,
-            ours_ns=first,
-            numpy_ns=second,
-            bar=BUSY_BAR,
-            verified=right,
-        )
-    ]
+    return [_row("busy", f"2 threads / 1, {nbytes / 1e6:g} MB", 2, times, BUSY_BAR, right)]
 
 
 def table(rows):
@@ -249,19 +221,14 @@ def table(rows):
         wrong = "" if row["verified"] else " **WRONG**"
         lines.append(
             f"| {row['what']}: {row['case']} | {row['threads']} | {row['ours_ns'] / 1e3:.4g} us "
-            f"| {row['numpy_ns'] / 1e3:.4g} us | {row['ratio']:.2f} | {bar}{wrong} |"
+            f"| {row['reference_ns'] / 1e3:.4g} us | {row['ratio']:.2f} | {bar}{wrong} |"
         )
     return "\n".join(lines) + "\n"
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script.parser(__doc__)
     parser.add_argument("--tiny", action="store_true", help="only shows that everything works")
-    parser.add_argument(
-        "--dir", type=pathlib.Path, help="where the store goes (a temporary folder)"
-    )
-    parser.add_argument("--numpack-path", default="", help="folder that holds the package numpack")
-    parser.add_argument("--json", type=pathlib.Path, help="write all figures here")
     args = parser.parse_args(argv)
     if args.numpack_path:
         sys.path.insert(0, args.numpack_path)
@@ -273,9 +240,7 @@ def main(argv=None):
         rows += chain(store, large)
         rows += busy(store, large)
     print(table(rows))
-    if args.json:
-        figures = {"numpy": np.__version__, "rows": rows}
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    script.write_json(args, {"numpy": np.__version__, "rows": rows})
     return 0 if all(row["verified"] for row in rows) else 1
 
 

@@ -275,7 +275,26 @@ class Replace(_RowsOfOneArray):
         return super().verified(system)
 
 
-class _ManyArrays(_Kind):
+class _NamedArrays(_Kind):
+    """What arrays() says, saved in one call."""
+
+    needs = ("save_all", "names")
+
+    def prepare(self, system):
+        self._expected = self.arrays()
+        system.save_all(self._expected)
+
+    def verified_names(self):
+        """Of the arrays that are compared."""
+        return self._expected.keys()
+
+    def verified(self, system):
+        return set(system.names()) == set(self._expected) and all(
+            _same(system.load(name), self._expected[name]) for name in self.verified_names()
+        )
+
+
+class _ManyArrays(_NamedArrays):
     """Arrays of 1 KB: 256 float32."""
 
     def __init__(self, name, count):
@@ -287,15 +306,8 @@ class _ManyArrays(_Kind):
         values = _random((self.count, 256))
         return {f"array{i}": values[i] for i in range(self.count)}
 
-    def prepare(self, system):
-        self._expected = self.arrays()
-        system.save_all(self._expected)
-
-    def verified(self, system):
-        some = {"array0", f"array{self.count // 2}", f"array{self.count - 1}"}
-        return set(system.names()) == set(self._expected) and all(
-            _same(system.load(name), self._expected[name]) for name in some
-        )
+    def verified_names(self):
+        return {"array0", f"array{self.count // 2}", f"array{self.count - 1}"}
 
 
 class SaveAll(_ManyArrays):
@@ -317,40 +329,49 @@ class SaveAll(_ManyArrays):
         return 1
 
 
-class UpdateAll(_ManyArrays):
-    """The first `changed` of `count` arrays: load, multiply in place, save; one commit for all."""
+class _UpdateNamed:
+    """`passes` times: load the named arrays, multiply them in place, save them; one commit each."""
 
     modes = ("batch", "durable")
     timed = "update_all"
-    needs = ("save_all", "names")
+    factor = FACTOR
+    passes = 1
+
+    def prepare(self, system):
+        super().prepare(system)
+        self._names = self.updated_names()
+        self._passed = 0
+
+    def sample(self, system):
+        for _ in range(self.passes):
+            system.update_all(self._names, self.factor)
+        self._passed += self.passes
+        return 1
+
+    def verified(self, system):
+        for name in self._names:
+            for _ in range(self._passed):
+                self._expected[name] *= self.factor
+        return super().verified(system)
+
+
+class UpdateAll(_UpdateNamed, _ManyArrays):
+    """The first `changed` of `count` arrays."""
+
     most_samples = 30
 
     def __init__(self, name, count, changed):
         super().__init__(name, count)
         self.changed = changed
-        self._samples = 0
 
-    def prepare(self, system):
-        super().prepare(system)
-        self._names = list(self._expected)[: self.changed]
-
-    def sample(self, system):
-        system.update_all(self._names, FACTOR)
-        self._samples += 1
-        return 1
-
-    def verified(self, system):
-        for name in self._names:
-            for _ in range(self._samples):
-                self._expected[name] *= FACTOR
-        return super().verified(system)
+    def updated_names(self):
+        return list(self._expected)[: self.changed]
 
 
 class Open(_ManyArrays):
     """Opening a store that is in the page cache, and loading one array of it."""
 
     timed = "open"
-    needs = ("save_all", "names")
 
     def rest(self, system):
         system.close()
@@ -381,7 +402,6 @@ class SaveOne(_ManyArrays):
 
     modes = ("normal", "durable")
     timed = "save"
-    needs = ("save_all", "names")
 
     def sample(self, system):
         for _ in range(20):
@@ -406,35 +426,19 @@ def _model():
     return load_file(folder / "silero_vad_16k.safetensors")
 
 
-class UpdateReal(_Kind):
-    """`count` times all arrays of a real data set: load, multiply in place, save."""
+class UpdateReal(_UpdateNamed, _NamedArrays):
+    """All float32 arrays of a real data set."""
 
-    modes = ("batch", "durable")
-    timed = "update_all"
-    needs = ("save_all", "names")
     most_samples = 9
+    factor = 1.0078125
 
-    def __init__(self, name, source, count):
+    def __init__(self, name, source, passes):
         super().__init__(name)
         self._read = {"digits": _digits, "model": _model}[source]
-        self.count = count
-        self._samples = 0
+        self.passes = passes
 
-    def prepare(self, system):
-        self._expected = {name: np.array(a) for name, a in self._read().items()}
-        self._names = [name for name, a in self._expected.items() if a.dtype == np.float32]
-        system.save_all(self._expected)
+    def arrays(self):
+        return {name: np.array(array) for name, array in self._read().items()}
 
-    def sample(self, system):
-        for _ in range(self.count):
-            system.update_all(self._names, 1.0078125)
-        self._samples += self.count
-        return 1
-
-    def verified(self, system):
-        for name in self._names:
-            for _ in range(self._samples):
-                self._expected[name] *= 1.0078125
-        return set(system.names()) == set(self._expected) and all(
-            _same(system.load(name), array) for name, array in self._expected.items()
-        )
+    def updated_names(self):
+        return [name for name, array in self._expected.items() if array.dtype == np.float32]

@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 import time
 
+import script
+
 _WORKER = pathlib.Path(__file__).with_name("worker.py")
 _SAMPLE_SECONDS = 0.002
 
@@ -48,39 +50,30 @@ def peak_resident_bytes(pid):
     return _kilobytes(pid, "status", "VmHWM")
 
 
-def _environment(contender):
-    environment = {**os.environ, "PYTHONPATH": contender.python_path, "PYTHONNOUSERSITE": "1"}
-    # Threads of NumPy's BLAS have nothing to do here and would only be counted as memory.
-    environment["OPENBLAS_NUM_THREADS"] = "1"
-    return environment
-
-
 def describe(contender):
     """What the worker finds: {"version": ..., "offers": [names of methods], "waits": [modes]}.
 
     WorkerError when the system cannot be imported.
     """
-    run = subprocess.run(
-        [contender.python, str(_WORKER), "--describe", contender.module],
-        capture_output=True,
-        text=True,
-        env=_environment(contender),
-    )
-    if run.returncode != 0:
-        raise WorkerError((run.stderr.strip().splitlines() or ["no message"])[-1])
-    return json.loads(run.stdout)
+    command = [contender.python, str(_WORKER), "--describe", contender.module]
+    try:
+        return script.result(command, contender.python_path)
+    except RuntimeError as error:
+        raise WorkerError(str(error).splitlines()[-1]) from None
 
 
-class _Worker:
-    def __init__(self, contender, task):
+class Worker:
+    """A process that says where it is, and goes on when it is told to."""
+
+    def __init__(self, command, python_path):
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed with the worker
         self._process = subprocess.Popen(
-            [contender.python, str(_WORKER), json.dumps(task)],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env=_environment(contender),
+            env=script.environment(python_path),
         )
         self.pid = self._process.pid
 
@@ -110,8 +103,8 @@ class _Worker:
         self._process.stdin.write("\n")
         self._process.stdin.flush()
 
-    def peak_until_it_speaks(self):
-        """The largest anonymous memory seen until the worker writes its next line."""
+    def peak_until_done(self):
+        """The largest anonymous memory seen until the worker says "done"."""
         peak = 0
         os.set_blocking(self._process.stdout.fileno(), False)
         while not (line := self._process.stdout.readline()):
@@ -122,7 +115,7 @@ class _Worker:
         os.set_blocking(self._process.stdout.fileno(), True)
         if line.strip() != "done":
             raise WorkerError(f"expected 'done', got '{line.strip()}'")
-        return peak
+        return max(peak, anonymous_bytes(self.pid) or 0)
 
 
 def _run(contender, scenario, folder, samples, seconds, watch_seconds):
@@ -137,7 +130,8 @@ def _run(contender, scenario, folder, samples, seconds, watch_seconds):
             "seconds": seconds,
             "watch_seconds": watch_seconds,
         }
-        with _Worker(contender, task) as worker:
+        command = [contender.python, str(_WORKER), json.dumps(task)]
+        with Worker(command, contender.python_path) as worker:
             worker.expect("imported")
             before = anonymous_bytes(worker.pid)
             worker.go_on()
@@ -145,7 +139,7 @@ def _run(contender, scenario, folder, samples, seconds, watch_seconds):
             worker.go_on()
             peak = resident = None
             if watch_seconds and before is not None:
-                peak = worker.peak_until_it_speaks() - before
+                peak = worker.peak_until_done() - before
                 resident = peak_resident_bytes(worker.pid)
             else:
                 worker.expect("done")

@@ -5,17 +5,14 @@ batch whose memory limit is 100 MB. Each is a process of its own, watched from o
 is anonymous memory, which the system cannot take back. Results are checked. Needs Linux.
 """
 
-import argparse
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
-import time
 
 import measure
 import numpy as np
+import script
 
 _ELEMENTS = 2_000_000  # float32: 8 MB
 _LIMIT = 100
@@ -50,32 +47,15 @@ def _worker(folder, mode, count, limit):
 
 def _watch(args, mode, count, limit=None):
     """Megabytes of anonymous memory at the peak, less what there was before the block."""
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    if args.numpack_path:
-        environment["PYTHONPATH"] = args.numpack_path
     with tempfile.TemporaryDirectory(dir=args.dir, prefix="bench-") as folder:
-        task = json.dumps([folder, mode, count, limit])
-        with subprocess.Popen(
-            [sys.executable, __file__, "--task", task],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        ) as process:
-            process.stdout.readline()
-            before = measure.anonymous_bytes(process.pid)
-            process.stdin.write("\n")
-            process.stdin.flush()
-            peak = before
-            os.set_blocking(process.stdout.fileno(), False)
-            while process.poll() is None and not process.stdout.readline():
-                peak = max(peak, measure.anonymous_bytes(process.pid) or 0)
-                time.sleep(0.001)
-            os.set_blocking(process.stdout.fileno(), True)
-            peak = max(peak, measure.anonymous_bytes(process.pid) or 0)
-            process.stdin.write("\n")
-            process.stdin.flush()
-            right = json.loads(process.stdout.readline())
+        command = script.task_command(__file__, [folder, mode, count, limit])
+        with measure.Worker(command, args.numpack_path) as worker:
+            worker.expect("looping")
+            before = measure.anonymous_bytes(worker.pid)
+            worker.go_on()
+            peak = worker.peak_until_done()
+            worker.go_on()
+            right = json.loads(worker.line())
     print(
         f"  {mode}, {count} arrays, limit {limit}: {(peak - before) / 1e6:.2f} MB", file=sys.stderr
     )
@@ -83,15 +63,11 @@ def _watch(args, mode, count, limit=None):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script.parser(__doc__)
     parser.add_argument("--counts", type=int, nargs="*", default=[1, 3, 100])
-    parser.add_argument("--dir", type=pathlib.Path, help="where the stores go (a temporary folder)")
-    parser.add_argument("--numpack-path", default="", help="folder that holds the package numpack")
-    parser.add_argument("--json", type=pathlib.Path, help="write all figures here")
-    parser.add_argument("--task", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.task:
-        _worker(*json.loads(args.task))
+        _worker(*args.task)
         return 0
     rows, all_right = [], True
     for count in args.counts:
@@ -107,8 +83,7 @@ def main(argv=None):
     limit["met"] = peak <= bar
     figures = {"arrays": rows, "limit": limit, "verified": all_right and right}
     print(json.dumps(figures))
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    script.write_json(args, figures)
     return 0 if figures["verified"] else 1
 
 

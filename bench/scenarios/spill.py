@@ -7,14 +7,14 @@ the block, from its beginning to the end of its commit. Results are checked afte
 non-zero when one is wrong.
 """
 
-import argparse
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+
+import script
 
 BAR = 1.5  # of the time without a limit
 
@@ -55,26 +55,17 @@ def _run(folder, arrays, elements, limit):
 def _measure(args, limit):
     with tempfile.TemporaryDirectory(dir=args.dir, prefix="bench-") as folder:
         task = [folder, args.arrays, int(args.megabytes * 250_000), limit]
-        command = [sys.executable, __file__, "--task", json.dumps(task)]
-        environment = {"PYTHONPATH": args.numpack_path} if args.numpack_path else None
-        run = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if run.returncode != 0:
-        raise RuntimeError(run.stderr)
-    return json.loads(run.stdout)
+        return script.result(script.task_command(__file__, task), args.numpack_path)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--arrays", type=int, default=1000)
     parser.add_argument("--megabytes", type=float, default=1, help="of each array")
-    parser.add_argument("--dir", type=pathlib.Path, help="where the stores go (a temporary folder)")
-    parser.add_argument("--numpack-path", default="", help="folder that holds the package numpack")
-    parser.add_argument("--json", type=pathlib.Path, help="write all figures here")
-    parser.add_argument("--task", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.task:
-        print(json.dumps(_run(*json.loads(args.task))))
+        print(json.dumps(_run(*args.task)))
         return 0
     results = {None: [], args.arrays * args.megabytes / 10: []}
     for number in range(args.rounds):
@@ -95,8 +86,7 @@ def main(argv=None):
         "met": median <= BAR,
         "verified": all(run["verified"] for runs in results.values() for run in runs),
     }
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    script.write_json(args, figures)
     print(
         f"{args.arrays} arrays of {args.megabytes} MB: {statistics.median(free):.0f} ms without a "
         f"limit, {statistics.median(limited):.0f} ms with a tenth of the data: {median:.2f} times "

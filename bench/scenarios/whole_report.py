@@ -131,16 +131,6 @@ def kernels_table(kernels):
     return "\n".join(lines) + "\n"
 
 
-def counts_table(counts):
-    """Of //bench:hot_paths."""
-    columns = ("instructions", "allocations", "system calls")
-    lines = ["| one operation, 1 KB array | " + " | ".join(columns) + " |", "|---|---:|---:|---:|"]
-    for operation, found in counts.items():
-        cells = [f"{found[name]:,.0f}" if name in found else "" for name in columns]
-        lines.append(f"| {operation.replace('_', ' ')} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
 def library_table(runs):
     """Of //bench:store_bench."""
     lines = ["| C++ | time |", "|---|---:|"]
@@ -180,16 +170,16 @@ def write(folder):
     if updates:
         rows = [row for row in updates["rows"] if row["what"] == "operators"]
         parts += ["## Operators beside NumPy, 256 KiB, one thread\n", in_place.table(rows)]
-    calls = folder / "calls.md"
-    if calls.exists():
-        parts += ["## Single calls\n", calls.read_text()]
-    for name, title, text in (
-        ("counts", "Instructions, allocations and system calls", counts_table),
-        ("store_bench", "The C++ library", library_table),
+    for name, title in (
+        ("calls", "Single calls"),
+        ("counts", "Instructions, allocations and system calls"),
     ):
-        found = _read(folder, name)
-        if found:
-            parts += [f"## {title}\n", text(found)]
+        path = folder / f"{name}.md"
+        if path.exists():
+            parts += [f"## {title}\n", path.read_text()]
+    library = _read(folder, "store_bench")
+    if library:
+        parts += ["## The C++ library\n", library_table(library)]
     parts += ["## All scenarios\n", report.markdown(figures)]
     path = folder / "report.md"
     path.write_text("\n".join(parts))
