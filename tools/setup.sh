@@ -15,7 +15,7 @@
 #   wine     MinGW and Wine
 #   arm64    a cross compiler and QEMU
 #   macos    Clang, headers and a linker for macOS, into ~/.cache/numpack-zig
-#   cmake    CMake, Ninja and pkg-config
+#   cmake    CMake, Ninja, pkg-config, and ccache, so that it is quick when warm
 #   filesystems  what makes ext4, xfs and btrfs
 #   bazel7   what makes a folder with Bazel 7
 set -euo pipefail
@@ -118,7 +118,7 @@ setup_fuzz() { apt_need clang-14 libclang-rt-14-dev; }
 setup_mingw() { apt_need g++-mingw-w64-x86-64-posix; }
 setup_wine() { apt_need g++-mingw-w64-x86-64-posix wine64; }
 setup_arm64() { apt_need g++-aarch64-linux-gnu qemu-user; }
-setup_cmake() { apt_need cmake ninja-build pkg-config; }
+setup_cmake() { apt_need ccache cmake ninja-build pkg-config; }
 setup_macos() {
   apt_need python3-venv
   mkdir -p "$HOME/.cache/numpack-zig/cache"

@@ -7,6 +7,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 tools/setup.sh build
 
 if [ $# = 0 ]; then
-  set -- //numpack:all //numpack/base/... //numpack/batch/... //numpack/storage/... //tests/concurrency/...
+  set -- --config=one-target //numpack:all //numpack/base/... //numpack/batch/... //numpack/storage/... //tests/concurrency/...
 fi
 bazel_test --config=tsan "$@"
