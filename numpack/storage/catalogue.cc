@@ -31,15 +31,20 @@ std::vector<std::shared_ptr<Extent>> Catalogue::Apply(absl::Span<const std::stri
     by_ordinal_.erase(it->second->ordinal);
     by_name_.erase(it);
   }
+  std::vector<const Item*> touched;
+  touched.reserve(puts.size());
+  by_name_.reserve(by_name_.size() + puts.size());
   for (const Put& put : puts) {
-    EntryPtr& slot = by_name_[put.name];
+    Item& item = *by_name_.try_emplace(put.name).first;
+    EntryPtr& slot = item.second;
     if (slot != nullptr) drop(slot);
     // As a rule an array keeps its place.
     if (slot == nullptr || slot->ordinal != put.entry->ordinal) {
       if (slot != nullptr) by_ordinal_.erase(slot->ordinal);
-      by_ordinal_[put.entry->ordinal] = put.name;
+      by_ordinal_[put.entry->ordinal] = &item;
     }
     slot = put.entry;
+    touched.push_back(&item);
     next_ordinal_ = std::max(next_ordinal_, put.entry->ordinal + 1);
     if (put.entry->extent != nullptr && put.entry->extent->named_at == 0) {
       put.entry->extent->named_at = generation;
@@ -47,11 +52,13 @@ std::vector<std::shared_ptr<Extent>> Catalogue::Apply(absl::Span<const std::stri
   }
   // An extent that was appended to, or whose array was renamed, is named again by the same commit.
   absl::flat_hash_set<const Extent*> kept;
-  for (const Put& put : puts) {
-    const EntryPtr current = Find(put.name);
-    if (current == nullptr || current->extent == nullptr) continue;
-    kept.insert(current->extent.get());
-    extents_[current->extent->number] = current->extent;
+  kept.reserve(touched.size());
+  extents_.reserve(extents_.size() + touched.size());
+  for (const Item* item : touched) {
+    const std::shared_ptr<Extent>& extent = item->second->extent;
+    if (extent == nullptr) continue;
+    kept.insert(extent.get());
+    extents_[extent->number] = extent;
   }
   std::vector<std::shared_ptr<Extent>> superseded;
   absl::flat_hash_set<const Extent*> seen;

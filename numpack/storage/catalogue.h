@@ -10,10 +10,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "numpack/storage/extent.h"
@@ -45,11 +47,18 @@ class Catalogue {
     std::string name;
     EntryPtr entry;
   };
+  using Item = std::pair<const std::string, EntryPtr>;  // a name, and its entry
+
+  Catalogue() = default;
+  // Only moved: by_ordinal_ points into by_name_.
+  Catalogue(Catalogue&&) = default;
+  Catalogue& operator=(Catalogue&&) = default;
 
   // Null when there is no such name.
   EntryPtr Find(absl::string_view name) const;
   size_t size() const { return by_name_.size(); }
-  const absl::btree_map<uint64_t, std::string>& names() const { return by_ordinal_; }
+  // By ordinal. What it points to stays until the next change.
+  const absl::btree_map<uint64_t, const Item*>& items() const { return by_ordinal_; }
   uint64_t next_ordinal() const { return next_ordinal_; }
   // The extent of that number that an entry names, or null.
   std::shared_ptr<Extent> FindExtent(uint64_t number) const;
@@ -63,8 +72,8 @@ class Catalogue {
   void Update(absl::string_view name, EntryPtr entry);
 
  private:
-  absl::flat_hash_map<std::string, EntryPtr> by_name_;
-  absl::btree_map<uint64_t, std::string> by_ordinal_;
+  absl::node_hash_map<std::string, EntryPtr> by_name_;
+  absl::btree_map<uint64_t, const Item*> by_ordinal_;
   absl::flat_hash_map<uint64_t, std::shared_ptr<Extent>> extents_;  // by number
   uint64_t next_ordinal_ = 1;
 };

@@ -19,31 +19,32 @@ class Replay {
       : pins_(pins), catalogue_(catalogue), effect_(effect) {}
 
   absl::Status Checkpoint(absl::string_view bytes, uint64_t log_number) {
-    NUMPACK_ASSIGN_OR_RETURN(const CheckpointPayload payload, DecodeCheckpoint(bytes));
+    NUMPACK_ASSIGN_OR_RETURN(CheckpointPayload payload, DecodeCheckpoint(bytes));
     if (payload.log_number != log_number) return absl::DataLossError("the log has another's name");
     Keep(payload.kept);
-    return Commit({}, payload.entries);
+    return Commit({}, std::move(payload.entries));
   }
 
-  absl::Status Commit(const std::vector<std::string>& removes,
-                      const std::vector<EntryRecord>& entries) {
+  absl::Status Commit(const std::vector<std::string>& removes, std::vector<EntryRecord> entries) {
     const absl::flat_hash_set<absl::string_view> removed(removes.begin(), removes.end());
     uint64_t next_ordinal = catalogue_.next_ordinal();
     std::vector<Catalogue::Put> puts;
     puts.reserve(entries.size());
-    for (const EntryRecord& record : entries) {
+    effect_.named.reserve(entries.size());
+    made_.reserve(entries.size());
+    for (EntryRecord& record : entries) {
       NUMPACK_ASSIGN_OR_RETURN(std::shared_ptr<Extent> extent, FindOrMakeExtent(record.extent));
       if (extent != nullptr) effect_.named.push_back(extent);
       auto entry = std::make_shared<Entry>();
       entry->extent = std::move(extent);
       entry->length = record.length;
-      entry->metadata = record.metadata;
+      entry->metadata = std::move(record.metadata);
       entry->checksum = record.checksum;
       entry->in_place = record.in_place ? InPlace::kInterrupted : InPlace::kNo;
       const EntryPtr before = catalogue_.Find(record.name);
       const bool keeps_place = before != nullptr && !removed.contains(record.name);
       entry->ordinal = keeps_place ? before->ordinal : next_ordinal++;
-      puts.push_back({record.name, std::move(entry)});
+      puts.push_back({std::move(record.name), std::move(entry)});
     }
     effect_.superseded = catalogue_.Apply(removes, puts, effect_.generation);
     return absl::OkStatus();
@@ -152,8 +153,8 @@ absl::StatusOr<Effect> ApplyRecord(const Record& record, bool first, uint64_t lo
       status = replay.Checkpoint(record.payload, log_number);
       break;
     case RecordKind::kCommit: {
-      NUMPACK_ASSIGN_OR_RETURN(const CommitPayload payload, DecodeCommit(record.payload));
-      status = replay.Commit(payload.removes, payload.puts);
+      NUMPACK_ASSIGN_OR_RETURN(CommitPayload payload, DecodeCommit(record.payload));
+      status = replay.Commit(payload.removes, std::move(payload.puts));
       break;
     }
     case RecordKind::kInPlaceBegin:

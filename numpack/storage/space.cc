@@ -42,11 +42,12 @@ absl::Status Space::Adopt(const std::vector<std::shared_ptr<Extent>>& used, bool
                           bool unsynced) {
   directory_changed_ = unsynced;
   absl::btree_map<uint32_t, std::vector<const Extent*>> packed;
-  absl::btree_set<uint64_t> numbers;
+  std::vector<uint64_t> numbers;
+  numbers.reserve(used.size());
   for (const std::shared_ptr<Extent>& extent : used) {
     segments_[extent->segment_number] = {extent->segment, !extent->own_segment, 0};
     if (unsynced) extent->segment->MarkDirty();
-    numbers.insert(extent->number);
+    numbers.push_back(extent->number);
     if (extent->own_segment) {
       SetOwnBytes(segments_[extent->segment_number], extent->capacity);
     } else {
@@ -55,15 +56,20 @@ absl::Status Space::Adopt(const std::vector<std::shared_ptr<Extent>>& used, bool
   }
   // A gap between used numbers may be as wide as a hostile log likes; only short ones are worth
   // filling.
-  next_number_ = numbers.empty() ? 1 : *numbers.rbegin() + 1;
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  next_number_ = numbers.empty() ? 1 : numbers.back() + 1;
   if (next_number_ <= 2 * numbers.size() + 64) {
-    for (uint64_t n = 1; n < next_number_; ++n) {
-      if (!numbers.contains(n)) free_numbers_.insert(n);
+    uint64_t free = 1;
+    for (const uint64_t number : numbers) {
+      for (; free < number; ++free) free_numbers_.insert(free);
+      free = number + 1;
     }
   }
   for (auto& [number, extents] : packed) {
-    std::sort(extents.begin(), extents.end(),
-              [](const Extent* a, const Extent* b) { return a->offset < b->offset; });
+    const auto before = [](const Extent* a, const Extent* b) { return a->offset < b->offset; };
+    if (!std::is_sorted(extents.begin(), extents.end(), before))
+      std::sort(extents.begin(), extents.end(), before);
     uint64_t at = 0;
     for (const Extent* extent : extents) {
       free_.Add({number, at, extent->offset - at});

@@ -334,7 +334,7 @@ std::vector<std::string> Store::List() {
   Follow().IgnoreError();  // as for Contains
   std::vector<std::string> names;
   names.reserve(catalogue_.size());
-  for (const auto& [ordinal, name] : catalogue_.names()) names.push_back(name);
+  for (const auto& [ordinal, item] : catalogue_.items()) names.push_back(item->first);
   return names;
 }
 

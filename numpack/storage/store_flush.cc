@@ -113,8 +113,8 @@ CheckpointPayload Store::MakeCheckpoint(uint64_t log_number) const {
   }
   absl::MutexLock lock(&mu_);
   checkpoint.entries.reserve(catalogue_.size());
-  for (const auto& [ordinal, name] : catalogue_.names())
-    checkpoint.entries.push_back(MakeRecord(name, *catalogue_.Find(name)));
+  for (const auto& [ordinal, item] : catalogue_.items())
+    checkpoint.entries.push_back(MakeRecord(item->first, *item->second));
   return checkpoint;
 }
 

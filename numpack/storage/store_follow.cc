@@ -220,8 +220,8 @@ absl::Status Store::FollowWithSpace(const Effect& effect) {
 // Starts the books anew from a state that was read.
 absl::Status Store::AdoptRead(RecoveredState state, bool alone) {
   std::vector<std::shared_ptr<Extent>> used = state.limbo.waiting();
-  for (const auto& [ordinal, name] : state.catalogue.names()) {
-    const EntryPtr entry = state.catalogue.Find(name);
+  for (const auto& [ordinal, item] : state.catalogue.items()) {
+    const EntryPtr& entry = item->second;
     if (entry->extent == nullptr) continue;
     used.push_back(entry->extent);
     // What was stored through a mapping was perhaps never synced; nothing else tells.

@@ -73,8 +73,8 @@ std::vector<std::string> Store::Interrupted() {
   absl::MutexLock lock(&mu_);
   Follow().IgnoreError();  // as for Contains
   std::vector<std::string> names;
-  for (const auto& [ordinal, name] : catalogue_.names()) {
-    if (catalogue_.Find(name)->in_place == InPlace::kInterrupted) names.push_back(name);
+  for (const auto& [ordinal, item] : catalogue_.items()) {
+    if (item->second->in_place == InPlace::kInterrupted) names.push_back(item->first);
   }
   return names;
 }

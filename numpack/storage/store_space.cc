@@ -14,8 +14,8 @@ StoreStats Store::stats() const {
   StoreStats stats;
   stats.arrays = catalogue_.size();
   stats.commits = commits_;
-  for (const auto& [ordinal, name] : catalogue_.names()) {
-    const EntryPtr entry = catalogue_.Find(name);
+  for (const auto& [ordinal, item] : catalogue_.items()) {
+    const EntryPtr& entry = item->second;
     stats.live_bytes += entry->length;
     if (entry->extent != nullptr) stats.slack_bytes += entry->extent->capacity - entry->length;
   }

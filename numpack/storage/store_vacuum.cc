@@ -116,8 +116,8 @@ class Vacuumer {
     std::vector<Cut> cuts;
     {
       absl::MutexLock lock(&store_.mu_);
-      for (const auto& [ordinal, name] : store_.catalogue_.names()) {
-        const EntryPtr entry = store_.catalogue_.Find(name);
+      for (const auto& [ordinal, item] : store_.catalogue_.items()) {
+        const auto& [name, entry] = *item;
         if (entry->extent == nullptr || !entry->extent->own_segment) continue;
         const uint64_t size = RoundUp(entry->length, kPageBytes);
         cuts.push_back({name, entry->extent, size, entry->extent->capacity});
@@ -174,8 +174,8 @@ class Vacuumer {
     absl::btree_map<uint32_t, Use> uses;
     {
       absl::MutexLock lock(&store_.mu_);
-      for (const auto& [ordinal, name] : store_.catalogue_.names()) {
-        const EntryPtr entry = store_.catalogue_.Find(name);
+      for (const auto& [ordinal, item] : store_.catalogue_.items()) {
+        const auto& [name, entry] = *item;
         const uint64_t bytes = Space::CapacityFor(entry->length).value_or(entry->length);
         // A small array may have a segment of its own, if it was large once: it moves too.
         if (entry->extent == nullptr || entry->length == 0 || bytes > kPackedBytes) continue;

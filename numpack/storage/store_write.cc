@@ -158,8 +158,8 @@ absl::Status Store::Commit(absl::Span<const std::string> removes,
     if (IsBroken("counters-looked-at-before-publishing")) {
       SharedState::PinScan scan(*shared_);
       absl::MutexLock lock(&mu_);
-      for (const auto& [ordinal, name] : catalogue_.names()) {
-        const EntryPtr entry = catalogue_.Find(name);
+      for (const auto& [ordinal, item] : catalogue_.items()) {
+        const EntryPtr& entry = item->second;
         if (entry->extent != nullptr && !scan.IsPinned(entry->extent->number))
           looked_at.push_back(entry->extent->number);
       }
