@@ -7,6 +7,15 @@
 
 namespace numpack::storage {
 
+Catalogue Catalogue::Clone() const {
+  Catalogue clone;
+  clone.by_name_ = by_name_;
+  for (const Item& item : clone.by_name_) clone.by_ordinal_[item.second->ordinal] = &item;
+  clone.extents_ = extents_;
+  clone.next_ordinal_ = next_ordinal_;
+  return clone;
+}
+
 EntryPtr Catalogue::Find(absl::string_view name) const {
   const auto it = by_name_.find(name);
   return it == by_name_.end() ? nullptr : it->second;

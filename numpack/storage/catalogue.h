@@ -50,9 +50,11 @@ class Catalogue {
   using Item = std::pair<const std::string, EntryPtr>;  // a name, and its entry
 
   Catalogue() = default;
-  // Only moved: by_ordinal_ points into by_name_.
+  // Moved, or copied by Clone: by_ordinal_ points into by_name_.
   Catalogue(Catalogue&&) = default;
   Catalogue& operator=(Catalogue&&) = default;
+  // Of the same entries and extents.
+  Catalogue Clone() const;
 
   // Null when there is no such name.
   EntryPtr Find(absl::string_view name) const;

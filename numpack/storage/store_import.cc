@@ -193,7 +193,7 @@ absl::Status Store::AdoptImport() {
   Catalogue before;
   {
     absl::MutexLock lock(&mu_);
-    before = catalogue_;
+    before = catalogue_.Clone();
   }
   absl::Status status = TryAdoptImport(before);
   if (status.ok()) {
@@ -218,8 +218,8 @@ absl::Status Store::AdoptImport() {
 absl::Status Store::TryAdoptImport(const Catalogue& before) {
   NUMPACK_ASSIGN_OR_RETURN(const std::vector<std::string> files, import_->Files(*backend_));
   std::vector<std::shared_ptr<Extent>> adopted;
-  for (const auto& [ordinal, name] : before.names()) {
-    const EntryPtr entry = before.Find(name);
+  for (const auto& [ordinal, item] : before.items()) {
+    const EntryPtr& entry = item->second;
     if (entry->extent == nullptr || entry->extent->segment_number == 0) continue;
     const size_t place = static_cast<size_t>(ordinal - 1);
     if (place >= files.size()) return absl::DataLossError("the directory has changed");
@@ -248,8 +248,8 @@ absl::Status Store::TryAdoptImport(const Catalogue& before) {
 
 absl::StatusOr<Catalogue> Store::CopyWhatCannotStay(const Catalogue& before) {
   std::vector<Catalogue::Put> puts;
-  for (const auto& [ordinal, name] : before.names()) {
-    EntryPtr entry = before.Find(name);
+  for (const auto& [ordinal, item] : before.items()) {
+    EntryPtr entry = item->second;
     if (entry->extent != nullptr && entry->extent->segment_number == 0) {
       Entry copy = *entry;
       NUMPACK_ASSIGN_OR_RETURN(copy.extent, space_->Allocate(entry->length, /*own_pages=*/false));
@@ -257,7 +257,7 @@ absl::StatusOr<Catalogue> Store::CopyWhatCannotStay(const Catalogue& before) {
                                         copy.extent->offset, entry->length));
       entry = std::make_shared<Entry>(std::move(copy));
     }
-    puts.push_back({name, std::move(entry)});
+    puts.push_back({item->first, std::move(entry)});
   }
   Catalogue catalogue;
   catalogue.Apply({}, puts, kImportedGeneration);
