@@ -25,9 +25,9 @@ BARS = {
     ("lazy open of 40 MB", "normal"): [(f"{OLD} normal", 1.0)],
     ("100 rows of 1M x 10", "normal"): [(_MEMMAP, 1.3)],
     ("10,000 rows of 1M x 10", "normal"): [(_MEMMAP, 0.8)],
-    ("append 100 rows to 1M x 10", "normal"): [(f"{OLD} normal", 0.7)],
-    ("replace 100 neighbouring rows", "normal"): [(f"{OLD} normal", 0.7)],
-    ("replace 100 scattered rows", "normal"): [(f"{OLD} normal", 0.7)],
+    ("append 100 rows to 1M x 10", "normal"): [(f"{OLD} normal", 1.0)],
+    ("replace 100 neighbouring rows", "normal"): [(f"{OLD} normal", 1.0)],
+    ("replace 100 scattered rows", "normal"): [(f"{OLD} normal", 1.0)],
     ("save 1,000 of 1 KB", "normal"): [(f"{OLD} normal", 0.1), (_LMDB, 2.0)],
     ("update 1,000 of 1,000", "batch"): [(f"{OLD} batch", 0.15), (_LMDB, 1.0)],
 }
