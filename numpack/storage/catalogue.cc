@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
 
 namespace numpack::storage {
 
@@ -40,7 +41,7 @@ std::vector<std::shared_ptr<Extent>> Catalogue::Apply(absl::Span<const std::stri
     by_ordinal_.erase(it->second->ordinal);
     by_name_.erase(it);
   }
-  std::vector<const Item*> touched;
+  absl::InlinedVector<const Item*, 4> touched;
   touched.reserve(puts.size());
   by_name_.reserve(by_name_.size() + puts.size());
   for (const Put& put : puts) {
