@@ -1,5 +1,4 @@
 // A forked child inherits the state of an open store, and must not use it.
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -12,20 +11,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "numpack/base/in_child_for_test.h"
 #include "numpack/core/view.h"
 #include "numpack/numpack.h"
 
 namespace numpack {
 namespace {
-
-// Runs `check` in a child; true when it returned true there.
-template <typename Check>
-bool InChild(Check check) {
-  const pid_t child = fork();
-  if (child == 0) _exit(check() ? 0 : 1);
-  int status = 0;
-  return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 TEST(Fork, AChildNeitherUsesNorHarmsTheParentsStore) {
   const std::string path = absl::StrCat(testing::TempDir(), "/fork_test_", getpid());
