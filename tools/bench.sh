@@ -57,8 +57,8 @@ scenario in_place
 say "single calls of the Python package"
 scenario calls --rounds "$rounds" --markdown build/bench/calls.md
 say "kernels"
-"$programs/kernels_bench" --benchmark_filter="$kernels" --benchmark_out=build/bench/kernels.json \
-  --benchmark_out_format=json
+"$programs/kernels_bench" --benchmark_filter="$kernels" --benchmark_min_time=$min_time \
+  --benchmark_out=build/bench/kernels.json --benchmark_out_format=json
 say "single calls of the C++ library"
 "$programs/store_bench" --benchmark_min_time=$min_time --benchmark_out=build/bench/store_bench.json \
   --benchmark_out_format=json

@@ -152,7 +152,7 @@ def parse(argv):
     args = parser.parse_args(argv)
     if args.loops < 1:
         parser.error("--loops: 1 or more")
-    args.rounds = args.rounds or (2 if args.short or args.tiny else 5)
+    args.rounds = args.rounds or (1 if args.short else 2 if args.tiny else 5)
     args.seconds = args.seconds or (0.5 if args.short else 5)
     args.scenarios = [
         scenario
