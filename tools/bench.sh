@@ -17,9 +17,9 @@ for argument in "$@"; do
   if [ "$argument" = --short ]; then short=yes; fi
 done
 if [ -n "$short" ]; then
-  min_time=0.05s rounds=1 kernels='^(multiply|add)/float32/|^chain'
+  min_time=0.05s rounds=1 counts=(1 3 20) kernels='^(multiply|add)/float32/|^chain'
 else
-  min_time=0.5s rounds=5
+  min_time=0.5s rounds=5 counts=(1 3 100)
   kernels='^(add|multiply|multiply_add|divide|floor_divide|maximum|clip|sqrt|exp|bitwise_xor)'
   kernels+='/(float32|float64|uint8|int32)/|^chain|^two_threads'
 fi
@@ -47,7 +47,7 @@ scenario() {
 say "scenarios of all systems"
 scenario compare --markdown build/bench/compare.md "$@" >/dev/null
 say "what the batch modes keep in memory"
-scenario memory
+scenario memory --counts "${counts[@]}"
 say "arrays larger than memory"
 scenario ceiling --rounds "$rounds"
 say "what a memory limit costs"
