@@ -8,6 +8,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "numpack/base/sort_unless_sorted.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/log_payload.h"
 #include "numpack/storage/mutation.h"
@@ -223,8 +224,7 @@ absl::Status CheckDisjoint(const Backend& backend, std::vector<const Extent*> ex
     return std::make_pair(a->segment_number, a->offset) <
            std::make_pair(b->segment_number, b->offset);
   };
-  if (!std::is_sorted(extents.begin(), extents.end(), before))
-    std::sort(extents.begin(), extents.end(), before);
+  SortUnlessSorted(extents, before);
   for (size_t i = 1; i < extents.size(); ++i) {
     const Extent& a = *extents[i - 1];
     const Extent& b = *extents[i];

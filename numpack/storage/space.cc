@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "numpack/base/checked_math.h"
+#include "numpack/base/sort_unless_sorted.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/mutation.h"
 
@@ -68,8 +69,7 @@ absl::Status Space::Adopt(const std::vector<std::shared_ptr<Extent>>& used, bool
   }
   for (auto& [number, extents] : packed) {
     const auto before = [](const Extent* a, const Extent* b) { return a->offset < b->offset; };
-    if (!std::is_sorted(extents.begin(), extents.end(), before))
-      std::sort(extents.begin(), extents.end(), before);
+    SortUnlessSorted(extents, before);
     uint64_t at = 0;
     for (const Extent* extent : extents) {
       free_.Add({number, at, extent->offset - at});

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "numpack/base/sort_unless_sorted.h"
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/checksum.h"
 #include "numpack/storage/log_payload.h"
@@ -29,8 +30,7 @@ std::vector<RedoPayload::Piece> Disjoint(absl::Span<const BytesAt> pieces) {
   const auto comes_before = [](const BytesAt* a, const BytesAt* b) {
     return a->offset < b->offset;
   };
-  if (!std::is_sorted(by_offset.begin(), by_offset.end(), comes_before))
-    std::sort(by_offset.begin(), by_offset.end(), comes_before);
+  SortUnlessSorted(by_offset, comes_before);
   std::vector<RedoPayload::Piece> result;
   for (const BytesAt* piece : by_offset) {
     const uint64_t end = piece->offset + piece->bytes.size();
