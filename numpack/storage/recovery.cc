@@ -175,7 +175,10 @@ absl::Status UndoBehind(const ParsedLog& log, size_t count, RecoveredState& stat
     const std::shared_ptr<Extent> extent = state.catalogue.FindExtent(payload->extent);
     for (RedoPayload::Piece& piece : payload->undo) {
       // Without an extent: it was another one's number, of an array that the state does not have.
-      if (extent == nullptr || piece.offset + piece.bytes.size() > extent->capacity) continue;
+      if (extent == nullptr || piece.offset >= extent->capacity) continue;
+      // The array may have grown since.
+      if (piece.bytes.size() > extent->capacity - piece.offset)
+        piece.bytes.resize(static_cast<size_t>(extent->capacity - piece.offset));
       state.rewrites.push_back({extent, std::move(piece)});
     }
   }

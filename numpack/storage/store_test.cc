@@ -236,6 +236,29 @@ TEST_F(RewriteTest, ARestartUndoesWhatWasNotFlushed) {
   EXPECT_EQ(AfterRestart()["a"], With(flushed, 2, "sethird"));
 }
 
+// What was logged of one state is no help to the next.
+TEST_F(RewriteTest, ARestartUndoesWhatWasNotFlushedThoughReplacedBefore) {
+  std::string flushed = old_;
+  for (const char digit : {'1', '2', '3'}) {
+    ASSERT_OK(store_->Flush());
+    for (int again = 0; again < 3; ++again) {
+      const std::string bytes(100, static_cast<char>(digit + again));
+      ASSERT_TRUE(*RewriteBytes(*store_, "a", 70'000, bytes));
+      EXPECT_EQ(AfterRestart()["a"], flushed) << digit << again;
+    }
+    flushed = With(old_, 70'000, std::string(100, static_cast<char>(digit + 2)));
+  }
+}
+
+TEST_F(RewriteTest, ARestartUndoesWhatReachesIntoBytesThatCameLater) {
+  const std::string before(1'000'000, 'b');
+  ASSERT_OK(PutBytes(*store_, "big", before));
+  ASSERT_OK(store_->Flush());
+  ASSERT_OK(AppendBytes(*store_, "big", std::string(100'000, 'm')));
+  ASSERT_TRUE(*RewriteBytes(*store_, "big", 999'000, std::string(50'000, 'n')));
+  EXPECT_TRUE(AfterRestart()["big"] == before);  // too long to print
+}
+
 // Nothing that could come back names the array: its old bytes are not kept.
 TEST_F(RewriteTest, UndoIsLoggedOnlyWhereItCanBeNeeded) {
   const uint64_t empty = store_->stats().log_bytes;
