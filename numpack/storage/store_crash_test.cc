@@ -166,6 +166,37 @@ TEST_F(StoreCrashTest, AFoundLogIsSyncedBeforeTheOldOneGoes) {
   EXPECT_EQ(AllContents(*store_), expected);
 }
 
+// Of segments all that was ever written has reached the disk, of the log what was synced.
+class SegmentsReachTheDisk final : public CrashChoices {
+ public:
+  Sector PickSector(absl::string_view file, uint64_t,
+                    const std::vector<std::string>& versions) override {
+    const size_t version = absl::StartsWith(file, "segment.") ? versions.size() - 1 : 0;
+    return {version, version, DiskModel::kSectorBytes};
+  }
+  size_t PickSize(absl::string_view, size_t versions) override { return versions - 1; }
+  bool PickHappened(const RecordedCall&) override { return true; }
+};
+
+// The writer was killed before it had synced what restores the flushed bytes. Who finishes its work
+// loses them, unless the log is synced first.
+TEST_F(StoreCrashTest, WhatAKilledWriterLoggedIsDurableBeforeItIsFinished) {
+  const std::string old_bytes(70'000, 'o');
+  ASSERT_OK(PutBytes(*store_, "a", old_bytes));
+  ASSERT_OK(store_->Flush());
+  const size_t flushed = recording_->size();
+  ASSERT_TRUE(*RewriteBytes(*store_, "a", 1000, std::string(1000, 'n')));
+  const std::vector<RecordedCall> calls = recording_->calls();
+  size_t sync = flushed;
+  while (calls[sync].kind != RecordedCall::Kind::kSync || calls[sync].name != "log.1") ++sync;
+  const Contents expected = AllContents(*store_);
+  Start(Disk(sync), "boot 1");
+  EXPECT_TRUE(AllContents(*store_) == expected);
+  SegmentsReachTheDisk left;
+  Start(Disk().AfterRestart(left), "boot 2");
+  EXPECT_TRUE(AllContents(*store_) == (Contents{{"a", old_bytes}}));
+}
+
 // Its pages were written by a process that is gone, and perhaps not to the disk.
 TEST_F(StoreCrashTest, AnAcknowledgedArrayIsDurableAsItIs) {
   ASSERT_OK(PutBytes(*store_, "a", std::string(70'000, 'o')));

@@ -260,6 +260,9 @@ absl::Status Store::AdoptRecovered(RecoveredState state, bool alone) {
   const std::vector<uint64_t> stale_logs = std::move(state.stale_logs);
   const std::vector<RecoveredState::Rewrite> rewrites = std::move(state.rewrites);
   NUMPACK_RETURN_IF_ERROR(AdoptRead(std::move(state), alone));
+  // The writer may have died before it made durable what restores the bytes that go now.
+  if (!rewrites.empty() && syncs() && !IsBroken("redo-finished-before-log-synced"))
+    NUMPACK_RETURN_IF_ERROR(file->Sync());
   NUMPACK_RETURN_IF_ERROR(ApplyRewrites(rewrites));
   end_unclear_ = false;
   if (untrusted) {
