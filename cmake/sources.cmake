@@ -75,6 +75,7 @@ set(NUMPACK_SOURCES
   numpack/storage/recovery.cc
   numpack/storage/repair.cc
   numpack/storage/replay.cc
+  numpack/storage/restorable_bytes.cc
   numpack/storage/salvage.cc
   numpack/storage/segment.cc
   numpack/storage/segment_table.cc
@@ -181,6 +182,7 @@ set(NUMPACK_PUBLIC_HEADERS
   numpack/storage/recovery.h
   numpack/storage/repair.h
   numpack/storage/replay.h
+  numpack/storage/restorable_bytes.h
   numpack/storage/segment.h
   numpack/storage/segment_table.h
   numpack/storage/shared_state.h

@@ -27,6 +27,13 @@ bool Limbo::IsProtected(const Extent& extent) const {
          std::any_of(pending_.begin(), pending_.end(), names);
 }
 
+uint64_t Limbo::NewestState() const {
+  uint64_t newest = 0;
+  for (const auto* states : {&barriers_, &pending_})
+    for (const uint64_t state : *states) newest = std::max(newest, state);
+  return newest;
+}
+
 bool Limbo::Add(std::shared_ptr<Extent> extent, IsPinned pinned) {
   if (!MayComeBack(*extent) && !pinned(*extent)) return false;
   waiting_.push_back(std::move(extent));

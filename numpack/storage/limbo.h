@@ -37,6 +37,8 @@ class Limbo {
 
   // Whether a state that a power loss could bring back names an extent that the current one names.
   bool IsProtected(const Extent& extent) const;
+  // What the newest of those states covers; 0: there is none.
+  uint64_t NewestState() const;
 
   // Takes an extent in that nothing names any more; one that no commit ever named has named_at 0.
   // False, and not taken in, when it may be used again at once.

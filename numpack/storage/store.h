@@ -60,6 +60,7 @@
 #include "numpack/storage/pinned_bytes.h"
 #include "numpack/storage/recovery.h"
 #include "numpack/storage/replay.h"
+#include "numpack/storage/restorable_bytes.h"
 #include "numpack/storage/segment_table.h"
 #include "numpack/storage/shared_state.h"
 #include "numpack/storage/space.h"
@@ -265,7 +266,7 @@ class Store : public std::enable_shared_from_this<Store> {
   // it is not worth it or somebody reads the array. Needs the turn.
   absl::StatusOr<bool> Rewrite(absl::string_view name, absl::Span<const BytesAt> pieces,
                                std::string metadata);
-  absl::Status FinishRewrite(const Extent& extent, const RedoPayload& payload, bool needs_undo)
+  absl::Status FinishRewrite(const Extent& extent, const RedoPayload& payload)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::Status ApplyRewrites(absl::Span<const RecoveredState::Rewrite> rewrites)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
@@ -340,6 +341,7 @@ class Store : public std::enable_shared_from_this<Store> {
   mutable absl::Mutex write_mu_ ABSL_ACQUIRED_AFTER(lock_mu_) ABSL_ACQUIRED_BEFORE(mu_);
   std::unique_ptr<Space> space_ ABSL_GUARDED_BY(write_mu_);  // null until this process writes
   Limbo limbo_ ABSL_GUARDED_BY(write_mu_);
+  RestorableBytes restorable_ ABSL_GUARDED_BY(write_mu_);
   std::unique_ptr<CommitLog> log_ ABSL_GUARDED_BY(write_mu_);
   uint64_t checkpoint_bytes_ ABSL_GUARDED_BY(write_mu_) = 0;
   uint64_t seen_segment_changes_ ABSL_GUARDED_BY(write_mu_) = 0;

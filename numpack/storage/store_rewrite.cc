@@ -22,6 +22,11 @@ constexpr uint64_t kMinArrayBytes = uint64_t{64} << 10;
 constexpr uint64_t kMaxRewrittenBytes = uint64_t{1} << 20;
 constexpr uint64_t kArrayToRewritten = 4;
 
+// Who replaces rows near those before goes on near them, most likely. Then what is around them is
+// logged too, in blocks of this size, so that their neighbours need no wait for the disk; at most
+// two blocks, since the log must not grow too fast either.
+constexpr uint64_t kUndoBlock = uint64_t{64} << 10;
+
 // The pieces, made into such as do not overlap: of two that do, the later one wins.
 std::vector<RedoPayload::Piece> Disjoint(absl::Span<const BytesAt> pieces) {
   std::vector<const BytesAt*> by_offset;
@@ -50,29 +55,56 @@ std::vector<RedoPayload::Piece> Disjoint(absl::Span<const BytesAt> pieces) {
   return result;
 }
 
-// Fills in what is to be written, what is there now, and the checksum afterwards, as far as each is
-// wanted.
-absl::Status SetPieces(const Entry& entry, absl::Span<const BytesAt> pieces, bool needs_undo,
-                       RedoPayload& payload) {
-  payload.checksum = entry.checksum;
-  if (!needs_undo && !entry.checksum.has_value()) {
-    for (const BytesAt& piece : pieces) {
-      const auto* data = reinterpret_cast<const char*>(piece.bytes.data());
-      payload.redo.push_back({piece.offset, std::string(data, piece.bytes.size())});
-    }
-    return absl::OkStatus();
-  }
+absl::StatusOr<std::string> ReadOld(const Entry& entry, uint64_t offset, uint64_t length) {
+  std::string old(static_cast<size_t>(length), '\0');
+  NUMPACK_RETURN_IF_ERROR(entry.extent->segment->Read(
+      entry.extent->offset + offset,
+      absl::MakeSpan(reinterpret_cast<std::byte*>(old.data()), old.size())));
+  return old;
+}
+
+// Fills in what is to be written, and the checksum afterwards.
+absl::Status SetRedo(const Entry& entry, absl::Span<const BytesAt> pieces, RedoPayload& payload) {
   payload.redo = Disjoint(pieces);
+  payload.checksum = entry.checksum;
+  if (!entry.checksum.has_value()) return absl::OkStatus();
   for (const RedoPayload::Piece& piece : payload.redo) {
-    std::string old(piece.bytes.size(), '\0');
-    NUMPACK_RETURN_IF_ERROR(entry.extent->segment->Read(
-        entry.extent->offset + piece.offset,
-        absl::MakeSpan(reinterpret_cast<std::byte*>(old.data()), old.size())));
-    if (entry.checksum.has_value()) {
-      payload.checksum =
-          ReplaceInChecksum(*payload.checksum, entry.length, piece.offset, old, piece.bytes);
-    }
-    if (needs_undo) payload.undo.push_back({piece.offset, std::move(old)});
+    NUMPACK_ASSIGN_OR_RETURN(const std::string old,
+                             ReadOld(entry, piece.offset, piece.bytes.size()));
+    payload.checksum =
+        ReplaceInChecksum(*payload.checksum, entry.length, piece.offset, old, piece.bytes);
+  }
+  return absl::OkStatus();
+}
+
+struct Range {
+  uint64_t begin, end;
+};
+
+// What has to be logged before the pieces are written: they are in order and do not overlap.
+std::vector<Range> NotRestorable(const Entry& entry, const RestorableBytes& restorable,
+                                 const std::vector<RedoPayload::Piece>& pieces) {
+  const uint64_t number = entry.extent->number;
+  std::vector<Range> ranges;
+  for (const RedoPayload::Piece& piece : pieces) {
+    const Range range{piece.offset, piece.offset + piece.bytes.size()};
+    if (range.begin < range.end && !restorable.Contains(number, range.begin, range.end))
+      ranges.push_back(range);
+  }
+  if (ranges.empty() || !restorable.LastIsNear(number, ranges.front().begin, kUndoBlock))
+    return ranges;
+  const Range blocks{
+      ranges.front().begin / kUndoBlock * kUndoBlock,
+      std::min((ranges.back().end + kUndoBlock - 1) / kUndoBlock * kUndoBlock, entry.length)};
+  if (blocks.end - blocks.begin > 2 * kUndoBlock) return ranges;
+  return {blocks};
+}
+
+// Fills in what is there now, as far as it is not restorable yet.
+absl::Status SetUndo(const Entry& entry, const RestorableBytes& restorable, RedoPayload& payload) {
+  for (const Range& range : NotRestorable(entry, restorable, payload.redo)) {
+    NUMPACK_ASSIGN_OR_RETURN(std::string old, ReadOld(entry, range.begin, range.end - range.begin));
+    payload.undo.push_back({range.begin, std::move(old)});
   }
   return absl::OkStatus();
 }
@@ -103,8 +135,11 @@ absl::StatusOr<bool> Store::Rewrite(absl::string_view name, absl::Span<const Byt
     payload.name = std::string(name);
     payload.metadata = std::move(metadata);
     payload.extent = extent.number;
-    const bool needs_undo = limbo_.IsProtected(extent);
-    absl::Status appended = SetPieces(*entry, pieces, needs_undo, payload);
+    absl::Status appended = SetRedo(*entry, pieces, payload);
+    if (appended.ok() && limbo_.IsProtected(extent)) {
+      restorable_.SetState(limbo_.NewestState());
+      appended = SetUndo(*entry, restorable_, payload);
+    }
     if (appended.ok()) {
       const std::vector<CommitLog::Item> record = {{RecordKind::kRedo, Encode(payload)}};
       appended = log_->Append(record);
@@ -118,7 +153,7 @@ absl::StatusOr<bool> Store::Rewrite(absl::string_view name, absl::Span<const Byt
       return appended;
     }
     // From here on it is committed. If it cannot be finished, whoever takes the lock next does.
-    absl::Status status = FinishRewrite(extent, payload, needs_undo);
+    absl::Status status = FinishRewrite(extent, payload);
     if (!status.ok()) {
       end_unclear_ = true;
       return status;
@@ -141,12 +176,13 @@ absl::StatusOr<bool> Store::Rewrite(absl::string_view name, absl::Span<const Byt
   return true;
 }
 
-absl::Status Store::FinishRewrite(const Extent& extent, const RedoPayload& payload,
-                                  bool needs_undo) {
+absl::Status Store::FinishRewrite(const Extent& extent, const RedoPayload& payload) {
   // What could come back must be restorable before it is overwritten.
-  if (needs_undo && syncs() && !IsBroken("undo-not-synced-first")) {
+  if (!payload.undo.empty() && syncs() && !IsBroken("undo-not-synced-first")) {
     if (absl::Status status = log_->Sync(); !status.ok()) return Poison(std::move(status));
   }
+  for (const RedoPayload::Piece& piece : payload.undo)
+    restorable_.Add(extent.number, piece.offset, piece.offset + piece.bytes.size());
   for (const RedoPayload::Piece& piece : payload.redo) {
     const auto* data = reinterpret_cast<const std::byte*>(piece.bytes.data());
     const absl::Span<const std::byte> bytes = absl::MakeConstSpan(data, piece.bytes.size());

@@ -269,6 +269,15 @@ TEST_F(RewriteTest, UndoIsLoggedOnlyWhereItCanBeNeeded) {
   const uint64_t flushed = store_->stats().log_bytes;
   ASSERT_TRUE(*RewriteBytes(*store_, "a", 0, std::string(10'000, '2')));
   EXPECT_GT(store_->stats().log_bytes - flushed, 20'000u);
+  // Once is enough.
+  const uint64_t logged = store_->stats().log_bytes;
+  ASSERT_TRUE(*RewriteBytes(*store_, "a", 0, std::string(10'000, '3')));
+  EXPECT_LT(store_->stats().log_bytes - logged, 11'000u);
+  // Whoever goes on near by does not need it for what is around either.
+  ASSERT_TRUE(*RewriteBytes(*store_, "a", 10'000, std::string(10'000, '4')));
+  const uint64_t moved_on = store_->stats().log_bytes;
+  ASSERT_TRUE(*RewriteBytes(*store_, "a", 20'000, std::string(10'000, '5')));
+  EXPECT_LT(store_->stats().log_bytes - moved_on, 11'000u);
 }
 
 TEST_F(StoreTest, EveryTornTailIsCut) {
