@@ -1,8 +1,11 @@
 #include "numpack/storage/record.h"
 
-#include "absl/crc/crc32c.h"
+#include <cstddef>
+
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "numpack/base/codec.h"
+#include "numpack/base/crc32c.h"
 #include "numpack/storage/mutation.h"
 
 namespace numpack::storage {
@@ -21,7 +24,11 @@ struct Header {
   uint32_t checksum;
 };
 
-uint32_t Crc(absl::string_view bytes) { return static_cast<uint32_t>(absl::ComputeCrc32c(bytes)); }
+// The CRC of the bytes that `crc` is of, with `bytes` behind them.
+uint32_t Crc(uint32_t crc, absl::string_view bytes) {
+  return ExtendCrc32c(
+      crc, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()));
+}
 
 // The header at `position`, when its own checksum holds.
 std::optional<Header> ParseHeader(absl::string_view log, size_t position) {
@@ -35,7 +42,7 @@ std::optional<Header> ParseHeader(absl::string_view log, size_t position) {
   header.previous = in.U32();
   header.payload_bytes = in.U32();
   header.checksum = in.U32();
-  if (in.U32() != kHeaderMark || header.checksum != Crc(bytes.substr(0, kCheckedHeaderBytes))) {
+  if (in.U32() != kHeaderMark || header.checksum != Crc(0, bytes.substr(0, kCheckedHeaderBytes))) {
     return std::nullopt;
   }
   return header;
@@ -58,14 +65,14 @@ absl::Status AppendRecord(RecordKind kind, uint64_t generation, absl::string_vie
   encoder.U64(generation);
   encoder.U32(*previous);
   encoder.U32(static_cast<uint32_t>(payload.size()));
-  const uint32_t header_checksum = Crc(absl::string_view(*out).substr(start, kCheckedHeaderBytes));
+  const uint32_t header_checksum =
+      Crc(0, absl::string_view(*out).substr(start, kCheckedHeaderBytes));
   encoder.U32(header_checksum);
   encoder.U32(kHeaderMark);
   out->append(payload.data(), payload.size());
   out->append(padded - payload.size(), '\0');
   const absl::string_view body = absl::string_view(*out).substr(start + kRecordHeaderBytes, padded);
-  const auto checksum =
-      static_cast<uint32_t>(absl::ExtendCrc32c(absl::crc32c_t{header_checksum}, body));
+  const uint32_t checksum = Crc(header_checksum, body);
   encoder.U32(checksum);
   encoder.U32(kTrailerMark);
   *previous = checksum;
@@ -86,11 +93,7 @@ std::optional<Record> ParseRecord(absl::string_view log, size_t position, uint32
   Decoder trailer(log.substr(position + kRecordHeaderBytes + padded, kRecordTrailerBytes));
   const uint32_t checksum = trailer.U32();
   if (trailer.U32() != kTrailerMark) return std::nullopt;
-  if (checksum !=
-          static_cast<uint32_t>(absl::ExtendCrc32c(absl::crc32c_t{header->checksum}, body)) &&
-      !IsBroken("checksum-ignored")) {
-    return std::nullopt;
-  }
+  if (checksum != Crc(header->checksum, body) && !IsBroken("checksum-ignored")) return std::nullopt;
   return Record{static_cast<RecordKind>(header->kind), header->generation,
                 body.substr(0, header->payload_bytes), checksum, header->length};
 }
