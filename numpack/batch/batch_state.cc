@@ -246,26 +246,31 @@ void BatchState::NoteSaved(absl::string_view name) {
   if (saved_.insert(std::string(name)).second) save_order_.emplace_back(name);
 }
 
-absl::StatusOr<uint64_t> BatchState::WriteBack(absl::string_view name) {
-  if (!IsDirty(name)) return 0;
+BatchState::Value* BatchState::FindUnwritten(absl::string_view name) {
+  if (!IsDirty(name)) return nullptr;
   Value& value = values_.find(name)->second;
-  if (value.copy == Copy::kSame) return 0;
-  bool is_there = false;
+  if (value.copy == Copy::kSame) return nullptr;
   if (value.copy == Copy::kEarlier) {
     const absl::StatusOr<LazyArray> written = transaction_->Lazy(name);
-    is_there = written.ok() && SameElements(*written, value.array);
+    if (written.ok() && SameElements(*written, value.array)) {
+      NoteWritten(value);
+      return nullptr;
+    }
   }
-  if (!is_there) {
-    NUMPACK_RETURN_IF_ERROR(transaction_->Save(name, value.array.view(), value.place));
-  }
+  return &value;
+}
+
+void BatchState::NoteWritten(Value& value) {
   value.copy = HeldElsewhere(value.array) ? Copy::kEarlier : Copy::kSame;
   if (value.copy == Copy::kSame) NewVersion();  // whoever takes it now has to say so
-  return is_there ? 0 : static_cast<uint64_t>(value.array.nbytes());
 }
 
 absl::Status BatchState::WriteAhead(absl::string_view name) {
-  NUMPACK_ASSIGN_OR_RETURN(const uint64_t bytes, WriteBack(name));
-  spilled_bytes_ += bytes;
+  Value* const value = FindUnwritten(name);
+  if (value == nullptr) return absl::OkStatus();
+  NUMPACK_RETURN_IF_ERROR(transaction_->Save(name, value->array.view(), value->place));
+  NoteWritten(*value);
+  spilled_bytes_ += static_cast<uint64_t>(value->array.nbytes());
   return absl::OkStatus();
 }
 
@@ -377,7 +382,16 @@ absl::Status BatchState::Clear() {
 
 absl::Status BatchState::Publish() {
   if (!transaction_.has_value()) return absl::OkStatus();  // nothing was changed
-  for (const std::string& name : save_order_) NUMPACK_RETURN_IF_ERROR(WriteBack(name).status());
+  std::vector<PlacedView> views;
+  std::vector<Value*> values;
+  for (const std::string& name : save_order_) {
+    Value* const value = FindUnwritten(name);
+    if (value == nullptr) continue;
+    views.push_back({name, value->array.view(), value->place});
+    values.push_back(value);
+  }
+  NUMPACK_RETURN_IF_ERROR(transaction_->SaveAll(views));
+  for (Value* const value : values) NoteWritten(*value);
   return transaction_->Publish();
 }
 

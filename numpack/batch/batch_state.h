@@ -100,10 +100,13 @@ class BatchState {
   bool IsPending(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<LazyArray> BelowCache(absl::string_view name) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Sees to it that the transaction has the elements of a saved array, which stays in memory too.
-  // Tells how many bytes that took.
-  absl::StatusOr<uint64_t> WriteBack(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // The same before the end, because an operation or the memory limit wants it: counted.
+  // A saved array of which the transaction has not got the elements; null when it has, or there is
+  // none.
+  Value* FindUnwritten(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Now it has got them. The value stays in memory too.
+  void NoteWritten(Value& value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Gives the transaction a saved array's elements before the end, because an operation or the
+  // memory limit wants it: counted.
   absl::Status WriteAhead(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Puts a saved array into memory, or into the transaction when it is larger than the limit.
   // `room` is what it replaces there.

@@ -127,11 +127,10 @@ absl::Status ArrayStore::Save(absl::string_view name, const ArrayView& view) {
 }
 
 absl::Status ArrayStore::Save(absl::Span<const NamedView> arrays) {
-  return CommitOne([&](Transaction& transaction) {
-    for (const NamedView& array : arrays)
-      NUMPACK_RETURN_IF_ERROR(transaction.Save(array.name, array.view));
-    return absl::OkStatus();
-  });
+  std::vector<PlacedView> next;
+  next.reserve(arrays.size());
+  for (const NamedView& array : arrays) next.push_back({array.name, array.view});
+  return CommitOne([&](Transaction& transaction) { return transaction.SaveAll(next); });
 }
 
 absl::Status ArrayStore::Append(absl::string_view name, const ArrayView& view) {

@@ -23,6 +23,16 @@ absl::StatusOr<absl::Span<const std::byte>> ElementsOf(const ArrayView& view, An
   return absl::MakeConstSpan(copy->data(), bytes);
 }
 
+// Arrays of which the call that writes them is a good part of the cost; and so many at once that
+// nobody notices what one more call costs.
+constexpr int64_t kSmallBytes = int64_t{32} << 10;
+constexpr size_t kMostWrittenTogether = 256;
+
+bool CanBeWrittenTogether(const PlacedView& array) {
+  return Validate(array.view).ok() && array.view.IsContiguous() &&
+         array.view.nbytes() <= kSmallBytes;
+}
+
 // The rows of an array with `count` rows that `rows` names, as runs of neighbours [begin, end).
 // Indexes outside are ignored.
 std::vector<DroppedRows::Run> RunsOf(absl::Span<const int64_t> rows, int64_t count) {
@@ -98,6 +108,44 @@ absl::Status Transaction::Save(absl::string_view name, const ArrayView& view, ui
   if (!extent.ok()) return NameArray(name, extent.status());
   NUMPACK_RETURN_IF_ERROR(NameArray(name, extent->Write(0, elements)));
   return Put(name, ArrayInfo{view.dtype, view.shape, view.nbytes(), 0}, *std::move(extent), place);
+}
+
+absl::Status Transaction::SaveAll(absl::Span<const PlacedView> arrays) {
+  while (!arrays.empty()) {
+    const auto small = std::find_if_not(arrays.begin(), arrays.end(), CanBeWrittenTogether);
+    const auto count =
+        std::clamp<size_t>(static_cast<size_t>(small - arrays.begin()), 1, kMostWrittenTogether);
+    if (count == 1) {
+      const PlacedView& array = arrays.front();
+      NUMPACK_RETURN_IF_ERROR(Save(array.name, array.view, array.place));
+    } else {
+      NUMPACK_RETURN_IF_ERROR(SaveTogether(arrays.first(count)));
+    }
+    arrays.remove_prefix(count);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Transaction::SaveTogether(absl::Span<const PlacedView> arrays) {
+  std::vector<storage::PendingExtent> extents;
+  std::vector<storage::PendingExtent::Filling> fillings;
+  extents.reserve(arrays.size());  // the fillings point there
+  fillings.reserve(arrays.size());
+  for (const PlacedView& array : arrays) {
+    NUMPACK_RETURN_IF_ERROR(NameArray(array.name, Validate(array.view)));
+    const auto bytes = static_cast<size_t>(array.view.nbytes());
+    absl::StatusOr<storage::PendingExtent> extent = pending_.Allocate(array.name, bytes);
+    if (!extent.ok()) return NameArray(array.name, extent.status());
+    extents.push_back(*std::move(extent));
+    fillings.push_back({&extents.back(), absl::MakeConstSpan(array.view.data, bytes)});
+  }
+  NUMPACK_RETURN_IF_ERROR(NameArray(arrays.front().name, storage::PendingExtent::Fill(fillings)));
+  for (size_t i = 0; i < arrays.size(); ++i) {
+    const ArrayView& view = arrays[i].view;
+    NUMPACK_RETURN_IF_ERROR(Put(arrays[i].name, ArrayInfo{view.dtype, view.shape, view.nbytes(), 0},
+                                std::move(extents[i]), arrays[i].place));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Transaction::Append(absl::string_view name, const ArrayView& view) {

@@ -33,6 +33,14 @@ namespace numpack {
 
 using storage::PlacedName;
 
+// An array to store, and its place in the order of names: a new one takes `place`, or the next one
+// when that is 0.
+struct PlacedView {
+  absl::string_view name;
+  ArrayView view;
+  uint64_t place = 0;
+};
+
 class Transaction {
  public:
   explicit Transaction(storage::Transaction pending) : pending_(std::move(pending)) {}
@@ -50,6 +58,9 @@ class Transaction {
   // Stores `view` under `name`, replacing whatever was there. Any non-empty UTF-8 name will do. A
   // new one takes `place`, or the next one when that is 0.
   absl::Status Save(absl::string_view name, const ArrayView& view, uint64_t place = 0);
+  // The same for each in turn; neighbouring small ones are written together. After an error the
+  // first of them are stored.
+  absl::Status SaveAll(absl::Span<const PlacedView> arrays);
   // Takes the next place in the order of names, for a name that is saved later.
   uint64_t TakePlace() { return pending_.TakePlace(); }
 
@@ -95,6 +106,7 @@ class Transaction {
   absl::Status Commit();
 
  private:
+  absl::Status SaveTogether(absl::Span<const PlacedView> arrays);
   absl::StatusOr<ArrayInfo> InfoWithRows(absl::string_view name) const;
   absl::StatusOr<std::vector<int64_t>> CheckReplacement(absl::string_view name,
                                                         const ArrayInfo& info,

@@ -2,17 +2,24 @@
 #include "numpack/core/transaction.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "numpack/backends/memory/memory_backend.h"
+#include "numpack/backends/testing/recording_backend.h"
 #include "numpack/core/array_store.h"
+#include "numpack/core/verify.h"
 
 namespace numpack {
 namespace {
@@ -62,6 +69,89 @@ TEST_F(TransactionTest, AFailingMethodChangesNothing) {
   const uint64_t commits = store_->storage()->stats().commits;
   ASSERT_OK(transaction->Commit());
   EXPECT_EQ(store_->storage()->stats().commits, commits) << "nothing to publish, so no record";
+}
+
+// Arrays that are stored in one go.
+class SaveAllTest : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    recording_ = std::make_shared<RecordingBackend>(NewMemoryBackend(), "boot 1");
+    StoreOptions options;
+    options.checksum = GetParam();
+    store_ = std::make_unique<ArrayStore>(*ArrayStore::Open(recording_, options));
+  }
+  // Stores what was added, and compares everything with what it was.
+  void Save() {
+    std::vector<NamedView> views;
+    for (const auto& [name, values] : added_) views.push_back({name, *Erase(MakeView(values))});
+    ASSERT_OK(store_->Save(views));
+    for (const auto& [name, values] : added_) expected_[name] = values;
+    added_.clear();
+    for (const auto& [name, values] : expected_) EXPECT_EQ(Values(store_->Load(name)), values);
+    EXPECT_TRUE(Verify(*recording_)->clean());
+  }
+  void Add(const std::string& name, size_t count) {
+    std::vector<int32_t> values(count);
+    std::iota(values.begin(), values.end(), static_cast<int32_t>(1000 * added_.size()));
+    added_.emplace_back(name, std::move(values));
+  }
+  // Writes to segments that were made since `before`.
+  size_t Writes(size_t before) const {
+    const std::vector<RecordedCall> calls = recording_->calls();
+    return static_cast<size_t>(std::count_if(calls.begin() + static_cast<std::ptrdiff_t>(before),
+                                             calls.end(), [](const RecordedCall& call) {
+                                               return call.kind == RecordedCall::Kind::kWrite &&
+                                                      absl::StartsWith(call.name, "segment.");
+                                             }));
+  }
+
+  std::shared_ptr<RecordingBackend> recording_;
+  std::unique_ptr<ArrayStore> store_;
+  std::vector<std::pair<std::string, std::vector<int32_t>>> added_;
+  std::map<std::string, std::vector<int32_t>> expected_;
+};
+INSTANTIATE_TEST_SUITE_P(Checksums, SaveAllTest, testing::Bool());
+
+TEST_P(SaveAllTest, SmallOnesAreWrittenTogether) {
+  for (size_t i = 0; i < 200; ++i) Add(absl::StrCat("small", i), i);  // from no element on
+  const size_t before = recording_->size();
+  Save();
+  EXPECT_LE(Writes(before), 3u);
+}
+
+TEST_P(SaveAllTest, AnyMixtureIsStored) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 8; ++round) {
+    for (int i = 0; i < 40; ++i) {
+      const size_t count = random() % 8 == 0 ? random() % 200'000 : random() % 3'000;
+      Add(absl::StrCat("array", random() % 60), count);  // some twice, some again
+    }
+    Save();
+  }
+}
+
+TEST_F(TransactionTest, OfArraysThatAreSavedTogetherTheBadOneIsNamed) {
+  std::vector<int32_t> values(10);
+  auto transaction = store_->Begin();
+  const ArrayView good = *Erase(MakeView(values));
+  ArrayView bad = good;
+  bad.shape = {-1};
+  const absl::Status status = transaction->SaveAll({{"x", good}, {"y", good}, {"z", bad}});
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(absl::StrContains(status.message(), "'z'")) << status;
+}
+
+// Every second column is not in one piece: it is copied first.
+TEST_F(TransactionTest, StridedViewsAreSavedAmongOthers) {
+  std::vector<int32_t> values(20);
+  std::iota(values.begin(), values.end(), 0);
+  ArrayView strided = *Erase(MakeView(values));
+  strided.shape = {10};
+  strided.strides = {2 * static_cast<int64_t>(sizeof(int32_t))};
+  const ArrayView whole = *Erase(MakeView(values));
+  ASSERT_OK(store_->Save({{"x", whole}, {"y", strided}, {"z", whole}, {"w", whole}}));
+  EXPECT_EQ(Values(store_->Load("y")), (std::vector<int32_t>{0, 2, 4, 6, 8, 10, 12, 14, 16, 18}));
+  for (const char* name : {"x", "z", "w"}) EXPECT_EQ(Values(store_->Load(name)), values);
 }
 
 // Rows dropped from a large array are noted; everything else has to count around them.

@@ -52,12 +52,14 @@ absl::StatusOr<Transaction> Store::Begin() {
 }
 
 absl::StatusOr<std::shared_ptr<Extent>> Store::Allocate(uint64_t bytes, bool own_pages) {
-  // Pins are given back without a word to the writer, so some of what waits is looked at each time.
-  constexpr size_t kLookedAt = 64;
+  // Pins are given back without a word to the writer, so some of what waits is looked at each time:
+  // more than has come since the last one.
+  constexpr size_t kLeastLookedAt = 8;
   absl::StatusOr<std::shared_ptr<Extent>> extent;
   {
     absl::MutexLock lock(&write_mu_);
-    if (unasked_ == 0 || unasked_ >= kMostUnasked || bytes >= kSmallBytes) FreeCollected(kLookedAt);
+    if (unasked_ == 0 || unasked_ >= kMostUnasked || bytes >= kSmallBytes)
+      FreeCollected(kLeastLookedAt + 2 * unasked_);
     extent = space_->Allocate(bytes, own_pages);
     if (!absl::IsResourceExhausted(extent.status()) || limbo_.waiting().empty()) return extent;
   }

@@ -1,6 +1,7 @@
 #include "numpack/storage/transaction.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <utility>
 
@@ -10,9 +11,13 @@
 #include "numpack/base/status_macros.h"
 #include "numpack/storage/checksum.h"
 #include "numpack/storage/log_payload.h"
+#include "numpack/storage/space.h"
 
 namespace numpack::storage {
 namespace {
+
+// What is written behind bytes that do not fill their extent, to write the next one's as well.
+constexpr std::array<std::byte, kExtentAlignment - 1> kUnusedBytes = {};
 
 uint64_t TotalBytes(Pieces pieces) {
   uint64_t sum = 0;
@@ -59,6 +64,44 @@ absl::Status PendingExtent::Write(uint64_t offset, Pieces pieces) {
   if (*end == offset) return absl::OkStatus();
   if (checksum_.has_value()) return WriteSummed(offset, pieces);
   return extent_->segment->Write(extent_->offset + offset, pieces);
+}
+
+bool PendingExtent::LiesBefore(const PendingExtent& next) const {
+  return extent_ != nullptr && next.extent_ != nullptr && !extent_->own_segment &&
+         extent_->segment == next.extent_->segment &&
+         extent_->offset + extent_->capacity == next.extent_->offset &&
+         extent_->capacity - length_ <= kUnusedBytes.size();
+}
+
+absl::Status PendingExtent::Fill(absl::Span<const Filling> fillings) {
+  for (const Filling& filling : fillings) {
+    if (filling.bytes.size() != filling.extent->length_)
+      return absl::OutOfRangeError(
+          absl::StrCat("writing ", filling.bytes.size(), " bytes into ", filling.extent->length_));
+  }
+  std::vector<absl::Span<const std::byte>> pieces;
+  while (!fillings.empty()) {
+    const PendingExtent& first = *fillings.front().extent;
+    pieces.assign({fillings.front().bytes});
+    size_t count = 1;
+    for (; count < fillings.size(); ++count) {
+      const PendingExtent& before = *fillings[count - 1].extent;
+      if (!before.LiesBefore(*fillings[count].extent)) break;
+      if (const uint64_t unused = before.extent_->capacity - before.length_; unused > 0)
+        pieces.push_back(absl::MakeConstSpan(kUnusedBytes).first(static_cast<size_t>(unused)));
+      pieces.push_back(fillings[count].bytes);
+    }
+    if (first.length_ > 0)
+      NUMPACK_RETURN_IF_ERROR(first.extent_->segment->Write(first.extent_->offset, pieces));
+    for (const Filling& filling : fillings.first(count)) {
+      PendingExtent& extent = *filling.extent;
+      if (!extent.checksum_.has_value()) continue;
+      extent.checksum_ = ExtendChecksum(0, filling.bytes);
+      extent.summed_ = extent.length_;
+    }
+    fillings.remove_prefix(count);
+  }
+  return absl::OkStatus();
 }
 
 // Block by block, so that memory is gone through once.

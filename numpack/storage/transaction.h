@@ -48,6 +48,13 @@ class PendingExtent {
   absl::Status Write(uint64_t offset, absl::Span<const std::byte> bytes) {
     return Write(offset, absl::MakeConstSpan(&bytes, 1));
   }
+  struct Filling {
+    PendingExtent* extent;
+    absl::Span<const std::byte> bytes;  // length() of them
+  };
+  // Writes all of each extent. Those that lie side by side, in this order, are written by one call:
+  // of small ones the calls are most of the cost.
+  static absl::Status Fill(absl::Span<const Filling> fillings);
   // Makes the bytes carry a checksum, whatever the store's option says. Costs least before writing.
   void AddChecksum() {
     if (!checksum_.has_value()) checksum_ = 0;
@@ -59,6 +66,8 @@ class PendingExtent {
   PendingExtent(Store* store, std::shared_ptr<Extent> extent, uint64_t length, bool owned)
       : store_(store), extent_(std::move(extent)), length_(length), owned_(owned) {}
   absl::Status WriteSummed(uint64_t offset, Pieces pieces);
+  // Whether `next` begins where this one's space ends, a few unused bytes behind its own.
+  bool LiesBefore(const PendingExtent& next) const;
   // Begins with the bytes of `entry`, which are `bytes`. Its checksum is taken over, not made anew:
   // a copy of damaged bytes must not look sound.
   absl::Status WriteCopy(const Entry& entry, absl::Span<const std::byte> bytes);
