@@ -112,27 +112,27 @@ absl::Status Transaction::Save(absl::string_view name, const ArrayView& view, ui
 
 absl::Status Transaction::SaveAll(absl::Span<const PlacedView> arrays) {
   while (!arrays.empty()) {
-    const auto small = std::find_if_not(arrays.begin(), arrays.end(), CanBeWrittenTogether);
-    const auto count =
-        std::clamp<size_t>(static_cast<size_t>(small - arrays.begin()), 1, kMostWrittenTogether);
-    if (count == 1) {
-      const PlacedView& array = arrays.front();
-      NUMPACK_RETURN_IF_ERROR(Save(array.name, array.view, array.place));
+    const absl::Span<const PlacedView> next =
+        arrays.first(std::min(arrays.size(), kMostWrittenTogether));
+    const auto together = static_cast<size_t>(
+        std::find_if_not(next.begin(), next.end(), CanBeWrittenTogether) - next.begin());
+    if (together > 1) {
+      NUMPACK_RETURN_IF_ERROR(SaveTogether(next.first(together)));
     } else {
-      NUMPACK_RETURN_IF_ERROR(SaveTogether(arrays.first(count)));
+      NUMPACK_RETURN_IF_ERROR(Save(next[0].name, next[0].view, next[0].place));
     }
-    arrays.remove_prefix(count);
+    arrays.remove_prefix(std::max<size_t>(together, 1));
   }
   return absl::OkStatus();
 }
 
+// `arrays` can be written together.
 absl::Status Transaction::SaveTogether(absl::Span<const PlacedView> arrays) {
   std::vector<storage::PendingExtent> extents;
   std::vector<storage::PendingExtent::Filling> fillings;
   extents.reserve(arrays.size());  // the fillings point there
   fillings.reserve(arrays.size());
   for (const PlacedView& array : arrays) {
-    NUMPACK_RETURN_IF_ERROR(NameArray(array.name, Validate(array.view)));
     const auto bytes = static_cast<size_t>(array.view.nbytes());
     absl::StatusOr<storage::PendingExtent> extent = pending_.Allocate(array.name, bytes);
     if (!extent.ok()) return NameArray(array.name, extent.status());
