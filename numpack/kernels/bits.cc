@@ -52,6 +52,13 @@ HWY_INLINE auto CountIsSmall(D d, V count) {
   return hn::Lt(count, hn::Set(d, static_cast<hn::TFromD<D>>(sizeof(hn::TFromD<D>) * 8)));
 }
 
+// Whether shifts by a count for each lane give 0 where the count is too large, of themselves. For
+// Highway that is open; VPSLLVD and its kin are specified so (Intel, Software Developer's Manual).
+template <typename T>
+constexpr bool TooLargeCountsGiveZero() {
+  return HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2 && sizeof(T) >= sizeof(uint32_t);
+}
+
 // Shifts are quiet, as instruction sets without such shifts make powers of two of floats.
 
 // Of signed lanes too: T is unsigned.
@@ -64,6 +71,7 @@ struct LeftShift : Quiet {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V x, V count) const {
     using T = hn::TFromD<D>;
+    if constexpr (TooLargeCountsGiveZero<T>()) return hn::Shl(x, count);
     const auto small = CountIsSmall(d, count);
     const V bounded = hn::And(count, hn::Set(d, static_cast<T>(sizeof(T) * 8 - 1)));
     return hn::IfThenElseZero(small, hn::Shl(x, bounded));
@@ -87,6 +95,8 @@ struct RightShift : Quiet {
       const hn::RebindToUnsigned<D> du;
       const auto bounded = hn::Min(hn::BitCast(du, count), hn::BitCast(du, last));
       return hn::Shr(x, hn::BitCast(d, bounded));
+    } else if constexpr (TooLargeCountsGiveZero<T>()) {
+      return hn::Shr(x, count);
     } else {
       return hn::IfThenElseZero(CountIsSmall(d, count), hn::Shr(x, hn::And(count, last)));
     }
