@@ -20,7 +20,8 @@ bazel7_need() {
   tools/bzlmod/registry.py "$bazel7_state/registry" .distdir
 }
 
-# bazel7_test FOLDER: `bazel test //...` of a folder of this tree, with this tree as /srv and the registry as /mnt.
+# bazel7_test FOLDER [OPTION...]: `bazel test //...` of a folder of this tree, with this tree as /srv and the registry
+# as /mnt.
 # What else is on the command line is what .bazelrc says for this tree, so that both share what they compile.
 bazel7_test() {
   local log status=0
@@ -31,7 +32,7 @@ bazel7_test() {
     --setenv PATH /usr/bin:/bin --setenv LANG C.UTF-8 --setenv SYSTEM_PYTHON /usr/bin/python3 \
     --chdir "/srv/$1" bazel --batch --bazelrc=/srv/tools/bzlmod/offline.bazelrc test --registry=file:///mnt \
     --disk_cache=/root/disk --jobs=2 --symlink_prefix=/ --noshow_progress --keep_going --nosandbox_debug \
-    --force_pic --incompatible_strict_action_env //... 2>&1 |
+    --force_pic --incompatible_strict_action_env "${@:2}" //... 2>&1 |
     grep -v -e '^WARNING: ' -e '^OpenJDK ' | tee "$log" || status=1
   count_tests "$log" "" "bazel 7 in $1"
   rm -f "$log"
