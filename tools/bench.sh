@@ -17,7 +17,7 @@ for argument in "$@"; do
   if [ "$argument" = --short ]; then short=yes; fi
 done
 if [ -n "$short" ]; then
-  min_time=0.05s rounds=1 counts=(1 3 20) kernels='^(multiply|add)/float32/|^chain'
+  min_time=0.05s rounds=1 counts=(1 3 20) kernels='^multiply/float32/|^chain'
 else
   min_time=0.5s rounds=5 counts=(1 3 100)
   kernels='^(add|multiply|multiply_add|divide|floor_divide|maximum|clip|sqrt|exp|bitwise_xor)'

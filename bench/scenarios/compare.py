@@ -146,14 +146,17 @@ def parse(argv):
     parser.add_argument(
         "--seconds", type=float, help="no more samples after that time in one process"
     )
-    parser.add_argument("--memory-seconds", type=float, default=0.5)
+    parser.add_argument(
+        "--memory-seconds", type=float, help="how long a process works whose memory is looked at"
+    )
     script.add_numpack07(parser)
     parser.add_argument("--markdown", type=pathlib.Path, help="write the table here too")
     args = parser.parse_args(argv)
     if args.loops < 1:
         parser.error("--loops: 1 or more")
     args.rounds = args.rounds or (1 if args.short else 2 if args.tiny else 5)
-    args.seconds = args.seconds or (0.5 if args.short else 5)
+    args.seconds = args.seconds or (0.3 if args.short else 5)
+    args.memory_seconds = args.memory_seconds or (0.1 if args.short else 0.5)
     args.scenarios = [
         scenario
         for name, group in scenarios.SETS.items()
