@@ -180,9 +180,9 @@ absl::Status Store::FinishRewrite(const Extent& extent, const RedoPayload& paylo
   // What could come back must be restorable before it is overwritten.
   if (!payload.undo.empty() && syncs() && !IsBroken("undo-not-synced-first")) {
     if (absl::Status status = log_->Sync(); !status.ok()) return Poison(std::move(status));
+    for (const RedoPayload::Piece& piece : payload.undo)
+      restorable_.Add(extent.number, piece.offset, piece.offset + piece.bytes.size());
   }
-  for (const RedoPayload::Piece& piece : payload.undo)
-    restorable_.Add(extent.number, piece.offset, piece.offset + piece.bytes.size());
   for (const RedoPayload::Piece& piece : payload.redo) {
     const auto* data = reinterpret_cast<const std::byte*>(piece.bytes.data());
     const absl::Span<const std::byte> bytes = absl::MakeConstSpan(data, piece.bytes.size());

@@ -280,6 +280,20 @@ TEST_F(RewriteTest, UndoIsLoggedOnlyWhereItCanBeNeeded) {
   EXPECT_LT(store_->stats().log_bytes - moved_on, 11'000u);
 }
 
+// Somebody may ask for durability later.
+TEST_F(RewriteTest, UndoThatWasNotSyncedIsLoggedAgain) {
+  StoreOptions options;
+  options.durability = Durability::kNone;
+  const auto store = *Store::Open(NewMemoryBackend(), options);
+  ASSERT_OK(PutBytes(*store, "a", old_));
+  ASSERT_OK(store->Flush());
+  for (const char digit : {'1', '2'}) {
+    const uint64_t before = store->stats().log_bytes;
+    ASSERT_TRUE(*RewriteBytes(*store, "a", 0, std::string(10'000, digit)));
+    EXPECT_GT(store->stats().log_bytes - before, 20'000u) << digit;
+  }
+}
+
 TEST_F(StoreTest, EveryTornTailIsCut) {
   ASSERT_OK(PutBytes(*store_, "a", "first"));
   const uint64_t before = store_->stats().log_bytes;
